@@ -1,0 +1,18 @@
+//! The vocabulary every other crate shares: ids, money, usage, time, secrets, dialects.
+//!
+//! Nothing here performs IO or knows an async runtime, so that codecs and records stay testable
+//! as plain data. Anything that needs a socket, a file or a task belongs in a crate above.
+
+mod clock;
+mod dialect;
+mod ids;
+mod secret;
+mod usage;
+mod usd;
+
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use dialect::{Dialect, Operation, UnknownName};
+pub use ids::{KeyId, OrgId, RequestId, RequestIdError, TeamId, UserId};
+pub use secret::Secret;
+pub use usage::{Ended, Usage, UsageSource};
+pub use usd::{Usd, UsdError};
