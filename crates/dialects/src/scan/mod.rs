@@ -1,0 +1,309 @@
+//! A structural scan of one JSON document: where the top-level members are, without a tree.
+//!
+//! The request path has to find `model` in a body of any size, and the response path has to find
+//! `usage` in an answer that passes by in pieces. Both feed this scanner. It checks the whole
+//! grammar (a broken document is refused with the byte offset), keeps only the members that were
+//! asked for, and any split of the same bytes gives the same result. It must not allocate in
+//! proportion to the document.
+
+mod grammar;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+pub use grammar::ScanError;
+use grammar::{Grammar, Step};
+
+/// A wanted value longer than this is reported without its text.
+const CAPTURE_LIMIT: usize = 64 * 1024;
+/// Raw bytes of a key kept for comparison; every wanted name is far shorter, even if all escaped.
+const KEY_LIMIT: usize = 256;
+/// A string at least this long without a space near its start is counted as media.
+const MEDIA_LENGTH: u64 = 1_024;
+
+/// One wanted top-level member as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The wanted name it matched, after escapes in the key were resolved.
+    pub name: &'static str,
+    /// From the key's opening quote to the end of the value.
+    pub span: Range<usize>,
+    /// The value alone, without white space around it.
+    pub value_span: Range<usize>,
+    /// Where the comma before the key stands; `None` for the first member.
+    pub comma_before: Option<usize>,
+    /// The value's text, or `None` if it is longer than 64 KiB.
+    pub value: Option<Box<[u8]>>,
+}
+
+/// What kind of value the document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Root {
+    /// `{…}`: members are those of the object.
+    Object,
+    /// `[…]`: members are those of the objects it lists.
+    Array,
+    /// A string, number or literal.
+    Scalar,
+}
+
+/// What a scan found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// The kind of document.
+    pub root: Root,
+    /// The wanted members in the order in which they stand; a repeated key is there repeatedly.
+    pub members: Vec<Member>,
+    /// Bytes inside string values that read like text; for estimates.
+    pub text_bytes: u64,
+    /// Long string values without spaces, as base64 media are; for estimates.
+    pub media_parts: u64,
+}
+
+impl Scan {
+    /// Every member called `name`.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = &'a Member> {
+        self.members.iter().filter(move |member| member.name == name)
+    }
+
+    /// The member that counts where a key is repeated: the last, as most parsers have it.
+    pub fn last<'a>(&'a self, name: &'a str) -> Option<&'a Member> {
+        self.all(name).next_back()
+    }
+}
+
+/// The scanner; see the module.
+#[derive(Debug)]
+pub struct Scanner {
+    wanted: &'static [&'static str],
+    grammar: Grammar,
+    /// Bytes of the document before the current chunk.
+    offset: usize,
+    root: Option<Root>,
+    key: Vec<u8>,
+    key_start: usize,
+    comma: Option<usize>,
+    /// A wanted key was read; its value comes next.
+    expecting: Option<&'static str>,
+    reading: Option<Reading>,
+    members: Vec<Member>,
+    strings: StringStats,
+}
+
+impl Scanner {
+    /// A scanner that reports the members called one of `wanted`.
+    pub fn new(wanted: &'static [&'static str]) -> Self {
+        Self {
+            wanted,
+            grammar: Grammar::default(),
+            offset: 0,
+            root: None,
+            key: Vec::new(),
+            key_start: 0,
+            comma: None,
+            expecting: None,
+            reading: None,
+            members: Vec::new(),
+            strings: StringStats::default(),
+        }
+    }
+
+    /// Scans a whole document at once.
+    pub fn scan(wanted: &'static [&'static str], document: &[u8]) -> Result<Scan, ScanError> {
+        let mut scanner = Self::new(wanted);
+        scanner.push(document)?;
+        scanner.finish()
+    }
+
+    /// Takes the next piece of the document.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<(), ScanError> {
+        let mut at = 0;
+        while at < chunk.len() {
+            let run = self.grammar.string_run(&chunk[at..], self.offset + at)?;
+            if run > 0 {
+                self.string_bytes(&chunk[at..at + run]);
+                at += run;
+                continue;
+            }
+            let step = self.grammar.step(chunk[at], self.offset + at)?;
+            self.apply(step, chunk, at);
+            // the byte that ended a number belongs to what follows
+            at += usize::from(step != Step::NumberEnd);
+        }
+        if let Some(reading) = &mut self.reading {
+            reading.copy(chunk, chunk.len());
+            reading.copy_from = 0;
+        }
+        self.offset += chunk.len();
+        Ok(())
+    }
+
+    /// Ends the document, which must be complete.
+    pub fn finish(self) -> Result<Scan, ScanError> {
+        self.grammar.finish(self.offset)?;
+        Ok(Scan {
+            root: self.root.unwrap_or(Root::Scalar),
+            members: self.members,
+            text_bytes: self.strings.text_bytes,
+            media_parts: self.strings.media_parts,
+        })
+    }
+
+    /// The wanted members so far; for a document that may have been cut off.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Bytes inside string values so far; for estimates.
+    pub fn text_bytes(&self) -> u64 {
+        self.strings.text_bytes
+    }
+
+    /// Members are looked at in the root object, or in the objects of a root array.
+    fn at_member_level(&self) -> bool {
+        self.grammar.depth() == if self.root == Some(Root::Array) { 2 } else { 1 }
+    }
+
+    fn string_bytes(&mut self, run: &[u8]) {
+        if !self.grammar.in_key() {
+            self.strings.bytes(run);
+        } else if self.at_member_level() {
+            let room = KEY_LIMIT.saturating_sub(self.key.len());
+            self.key.extend_from_slice(&run[..run.len().min(room)]);
+        }
+    }
+
+    fn apply(&mut self, step: Step, chunk: &[u8], at: usize) {
+        let position = self.offset + at;
+        match step {
+            Step::Nothing => {}
+            Step::Comma => {
+                if self.at_member_level() {
+                    self.comma = Some(position);
+                }
+            }
+            Step::KeyStart => {
+                if self.at_member_level() {
+                    self.key.clear();
+                    self.key_start = position;
+                }
+            }
+            Step::KeyEnd => {
+                if self.at_member_level() {
+                    self.expecting = self.wanted_name();
+                }
+            }
+            Step::Escaped => self.string_bytes(&chunk[at..=at]),
+            Step::ScalarStart => self.value_starts(Root::Scalar, position, at),
+            Step::Open { object } => {
+                self.value_starts(if object { Root::Object } else { Root::Array }, position, at);
+                if self.at_member_level() {
+                    self.comma = None;
+                }
+            }
+            Step::ScalarEnd | Step::Close => self.value_ends(chunk, at + 1),
+            Step::NumberEnd => self.value_ends(chunk, at),
+        }
+    }
+
+    fn value_starts(&mut self, kind: Root, position: usize, at: usize) {
+        self.root.get_or_insert(kind);
+        self.strings.value_starts();
+        if let Some(name) = self.expecting.take() {
+            self.reading = Some(Reading {
+                name,
+                start: position,
+                copy_from: at,
+                text: Vec::new(),
+            });
+        }
+    }
+
+    fn value_ends(&mut self, chunk: &[u8], end: usize) {
+        self.strings.value_ends();
+        if !self.at_member_level() {
+            return;
+        }
+        if let Some(mut reading) = self.reading.take() {
+            reading.copy(chunk, end);
+            let end = self.offset + end;
+            self.members.push(Member {
+                name: reading.name,
+                span: self.key_start..end,
+                value_span: reading.start..end,
+                comma_before: self.comma,
+                value: (end - reading.start <= CAPTURE_LIMIT).then(|| reading.text.into_boxed_slice()),
+            });
+        }
+    }
+
+    /// Which wanted name the key just read spells, escapes resolved.
+    fn wanted_name(&self) -> Option<&'static str> {
+        let is = |text: &str| self.wanted.iter().copied().find(|name| *name == text);
+        if memchr::memchr(b'\\', &self.key).is_none() {
+            return std::str::from_utf8(&self.key).ok().and_then(is);
+        }
+        let quoted = [b"\"", self.key.as_slice(), b"\""].concat();
+        serde_json::from_slice::<String>(&quoted)
+            .ok()
+            .as_deref()
+            .and_then(is)
+    }
+}
+
+/// A wanted value on its way past.
+#[derive(Debug)]
+struct Reading {
+    name: &'static str,
+    start: usize,
+    /// Where the part that is not yet copied begins in the current chunk.
+    copy_from: usize,
+    text: Vec<u8>,
+}
+
+impl Reading {
+    fn copy(&mut self, chunk: &[u8], end: usize) {
+        if self.text.len() <= CAPTURE_LIMIT {
+            self.text.extend_from_slice(&chunk[self.copy_from..end]);
+        }
+    }
+}
+
+/// Tells text from base64 while strings pass by, without looking at most of either.
+#[derive(Debug, Default)]
+struct StringStats {
+    text_bytes: u64,
+    media_parts: u64,
+    length: u64,
+    spaced: bool,
+}
+
+impl StringStats {
+    /// How much of a string is looked at for a space.
+    const LOOK_AT: u64 = 256;
+
+    fn value_starts(&mut self) {
+        self.length = 0;
+        self.spaced = false;
+    }
+
+    fn bytes(&mut self, run: &[u8]) {
+        if self.length < Self::LOOK_AT && !self.spaced {
+            let look = usize::try_from(Self::LOOK_AT - self.length)
+                .unwrap_or(usize::MAX)
+                .min(run.len());
+            self.spaced = memchr::memchr2(b' ', b'\\', &run[..look]).is_some();
+        }
+        self.length += run.len() as u64;
+    }
+
+    fn value_ends(&mut self) {
+        let length = std::mem::take(&mut self.length);
+        if length >= MEDIA_LENGTH && !self.spaced {
+            self.media_parts += 1;
+        } else {
+            self.text_bytes += length;
+        }
+    }
+}
