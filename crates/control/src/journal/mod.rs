@@ -1,0 +1,338 @@
+//! The local, durable log of begun and finished requests.
+//!
+//! A request that is about to reach a provider leaves a begin record; when it is answered, broken off
+//! or abandoned it leaves exactly one end record, written before its client sees the last byte. The
+//! write reaches the kernel at once, so that `kill -9` loses nothing; the disk follows in groups of at
+//! most 100 ms. Settlements are applied to the control store later and then acknowledged, and a
+//! segment goes away when everything in it is. Segments go oldest first: an end record must not
+//! disappear before the begin record it answers.
+//!
+//! No request waits for another here, and only the `strict` mode waits for the disk.
+
+mod record;
+mod recover;
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use penstock_core::RequestId;
+use serde::Serialize;
+
+use self::record::Kind;
+use self::segment::Segment;
+use crate::Settlement;
+
+pub use self::recover::Recovered;
+
+/// How often what was written is brought to the disk.
+const SYNC_INTERVAL: Duration = Duration::from_millis(100);
+
+/// When a response may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Once the record is with the kernel: survives the process, not a power cut of the last 100 ms.
+    #[default]
+    Group,
+    /// Once the record is on the disk.
+    Strict,
+}
+
+/// Sizes and policy.
+#[derive(Clone, Copy, Debug)]
+pub struct JournalOptions {
+    /// Bytes of one segment.
+    pub segment_bytes: u64,
+    /// Bytes of all segments; past it new requests are refused (`block_new`).
+    pub max_bytes: u64,
+    /// When a response may go on.
+    pub durability: Durability,
+}
+
+impl Default for JournalOptions {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 8 << 20,
+            max_bytes: 1 << 30,
+            durability: Durability::Group,
+        }
+    }
+}
+
+/// Why a request cannot be journaled.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The byte cap is reached: the control store has been away for long.
+    #[error("the journal is full: settlements are not reaching the control store")]
+    Full,
+    /// The disk does not take it.
+    #[error("the journal cannot be written: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A begun request's claim on the journal. It is given back by [`Journal::acknowledge`] or
+/// [`Journal::void`]; a ticket that is merely dropped keeps its segments until the next start, where
+/// the request is found and settled.
+#[derive(Debug)]
+#[must_use = "a begun request has to be ended"]
+pub struct Ticket {
+    request_id: RequestId,
+    begin: Arc<Segment>,
+    end: Option<Arc<Segment>>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Journal {
+    shared: Arc<Shared>,
+    housekeeper: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    dir: PathBuf,
+    options: JournalOptions,
+    current: ArcSwap<Segment>,
+    /// Full segments, oldest first, and the one prepared to come next.
+    rest: Mutex<Rest>,
+    wake: Condvar,
+    stop: AtomicBool,
+    open: AtomicU64,
+    pending: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Rest {
+    full: VecDeque<Arc<Segment>>,
+    spare: Option<Segment>,
+}
+
+impl Journal {
+    /// Opens the journal in `dir`, and says what an earlier process left there. The caller settles
+    /// that and then calls [`Self::forget`].
+    pub fn open(dir: &Path, options: JournalOptions) -> io::Result<(Self, Recovered)> {
+        std::fs::create_dir_all(dir)?;
+        let recovered = recover::read(dir)?;
+        let next = recovered.segments.last().map_or(1, |last| last + 1);
+        let current = Segment::create(dir, next, options.segment_bytes)?;
+        let shared = Arc::new(Shared {
+            dir: dir.to_owned(),
+            options,
+            current: ArcSwap::from_pointee(current),
+            rest: Mutex::default(),
+            wake: Condvar::new(),
+            stop: AtomicBool::new(false),
+            open: AtomicU64::new(0),
+            pending: AtomicU64::new(0),
+        });
+        let housekeeper = std::thread::Builder::new().name("journal".to_owned()).spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.keep_house()
+        })?;
+        Ok((
+            Self {
+                shared,
+                housekeeper: Mutex::new(Some(housekeeper)),
+            },
+            recovered,
+        ))
+    }
+
+    /// Removes the segments of `recovered`, now that everything in them is in the store.
+    pub fn forget(&self, recovered: &Recovered) -> io::Result<()> {
+        recovered
+            .segments
+            .iter()
+            .try_for_each(|id| std::fs::remove_file(segment::path(&self.shared.dir, *id)))
+    }
+
+    /// Notes that a request is about to reach a provider. `if_lost` is what it owes should nothing
+    /// else be heard of it.
+    pub fn begin(&self, if_lost: &Settlement) -> Result<Ticket, JournalError> {
+        let begin = self.shared.append(Kind::Begin, if_lost, Limit::Cap)?;
+        self.shared.open.fetch_add(1, Ordering::Relaxed);
+        Ok(Ticket {
+            request_id: if_lost.request_id,
+            begin,
+            end: None,
+        })
+    }
+
+    /// Notes what an ended request owes. The cap does not hold here: what was begun must end.
+    pub fn end(&self, ticket: &mut Ticket, settlement: &Settlement) -> Result<(), JournalError> {
+        let written = self.shared.append(Kind::End, settlement, Limit::None);
+        self.shared.open.fetch_sub(1, Ordering::Relaxed);
+        self.shared.pending.fetch_add(1, Ordering::Relaxed);
+        ticket.end = Some(written?);
+        Ok(())
+    }
+
+    /// Notes that a begun request owes nothing: no provider answered it.
+    pub fn void(&self, ticket: &Ticket) -> Result<(), JournalError> {
+        let written = self.shared.append(Kind::Void, &ticket.request_id, Limit::None);
+        self.shared.open.fetch_sub(1, Ordering::Relaxed);
+        written?.release();
+        ticket.begin.release();
+        Ok(())
+    }
+
+    /// Notes that the store has the settlement.
+    pub fn acknowledge(&self, ticket: &Ticket) {
+        self.shared.pending.fetch_sub(1, Ordering::Relaxed);
+        if let Some(end) = &ticket.end {
+            end.release();
+            ticket.begin.release();
+        }
+    }
+
+    /// Begun requests that have not ended.
+    pub fn open_requests(&self) -> u64 {
+        self.shared.open.load(Ordering::Relaxed)
+    }
+
+    /// Ended requests that the store does not have yet.
+    pub fn pending(&self) -> u64 {
+        self.shared.pending.load(Ordering::Relaxed)
+    }
+
+    /// Stops the housekeeping; what is still owed stays on disk. Without anything owed the folder is
+    /// left empty.
+    pub fn close(&self) -> io::Result<()> {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.wake.notify_all();
+        let housekeeper = self
+            .housekeeper
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(housekeeper) = housekeeper {
+            drop(housekeeper.join());
+        }
+        let current = self.shared.current.load();
+        current.sync()?;
+        let mut rest = self.shared.rest();
+        if let Some(spare) = rest.spare.take() {
+            std::fs::remove_file(&spare.path)?;
+        }
+        let empty = rest.full.is_empty() && current.held() == 0;
+        if empty {
+            std::fs::remove_file(&current.path)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::debug!(%error, "the journal's last segment stays");
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    Cap,
+    None,
+}
+
+impl Shared {
+    fn rest(&self) -> std::sync::MutexGuard<'_, Rest> {
+        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn append(
+        &self,
+        kind: Kind,
+        record: &impl Serialize,
+        limit: Limit,
+    ) -> Result<Arc<Segment>, JournalError> {
+        let payload = serde_json::to_vec(record).map_err(io::Error::from)?;
+        loop {
+            let current = self.current.load_full();
+            if current.append(kind, &payload)?.is_some() {
+                if self.options.durability == Durability::Strict {
+                    current.sync()?;
+                }
+                return Ok(current);
+            }
+            self.roll(&current, limit)?;
+        }
+    }
+
+    /// Puts the next segment in the place of `full`, unless another writer just did.
+    fn roll(&self, full: &Arc<Segment>, limit: Limit) -> Result<(), JournalError> {
+        let mut rest = self.rest();
+        if self.current.load().id != full.id {
+            return Ok(());
+        }
+        let segments = rest.full.len() as u64 + 2;
+        if limit == Limit::Cap && segments * self.options.segment_bytes > self.options.max_bytes {
+            return Err(JournalError::Full);
+        }
+        let next = match rest.spare.take() {
+            Some(spare) => spare,
+            None => Segment::create(&self.dir, full.id + 1, self.options.segment_bytes)?,
+        };
+        rest.full.push_back(Arc::clone(full));
+        self.current.store(Arc::new(next));
+        self.wake.notify_all();
+        Ok(())
+    }
+
+    fn keep_house(&self) {
+        while !self.stop.load(Ordering::Acquire) {
+            if let Err(error) = self.tidy() {
+                tracing::error!(%error, "the journal's housekeeping failed");
+            }
+            let rest = self.rest();
+            drop(self.wake.wait_timeout(rest, SYNC_INTERVAL));
+        }
+    }
+
+    /// Syncs, prepares the next segment, and removes the segments whose records are all in the store.
+    fn tidy(&self) -> io::Result<()> {
+        let full: Vec<_> = self.rest().full.iter().cloned().collect();
+        full.iter().try_for_each(|segment| segment.sync())?;
+        let current = self.current.load_full();
+        current.sync()?;
+        self.prepare()?;
+        loop {
+            let done = {
+                let mut rest = self.rest();
+                match rest.full.front() {
+                    Some(oldest) if oldest.held() == 0 => rest.full.pop_front(),
+                    _ => None,
+                }
+            };
+            let Some(done) = done else { break };
+            std::fs::remove_file(&done.path)?;
+        }
+        metrics::gauge!("penstock_journal_open_requests").set(gauge(&self.open));
+        metrics::gauge!("penstock_journal_pending_settlements").set(gauge(&self.pending));
+        Ok(())
+    }
+
+    /// Makes the next segment ready, so that the writer who needs it does not wait for the disk.
+    fn prepare(&self) -> io::Result<()> {
+        let mut rest = self.rest();
+        if rest.spare.is_none() {
+            let next = self.current.load().id + 1;
+            rest.spare = Some(Segment::create(&self.dir, next, self.options.segment_bytes)?);
+        }
+        Ok(())
+    }
+}
+
+fn gauge(value: &AtomicU64) -> f64 {
+    f64::from(u32::try_from(value.load(Ordering::Relaxed)).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,112 @@
+//! Applies settlements to the control store in batches, behind the requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::journal::{Journal, Ticket};
+use crate::{ControlStore, Settlement};
+
+/// Rows of one transaction at the most.
+const BATCH: usize = 500;
+/// How long a first settlement waits for company: rows in one transaction share its cost.
+const GATHER: Duration = Duration::from_millis(50);
+/// How long to wait after a failure; doubled up to the cap.
+const RETRY: Duration = Duration::from_millis(100);
+const RETRY_CAP: Duration = Duration::from_secs(5);
+
+/// Where finished requests hand in what they owe.
+#[derive(Clone, Debug)]
+pub struct SettlerHandle {
+    queue: mpsc::UnboundedSender<Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    settlement: Settlement,
+    /// Absent if the journal could not take the end record; the row is then only in memory.
+    ticket: Option<Ticket>,
+}
+
+impl SettlerHandle {
+    /// Hands in a settlement. It never blocks: the journal has it already.
+    pub fn submit(&self, settlement: Settlement, ticket: Option<Ticket>) {
+        if self.queue.send(Pending { settlement, ticket }).is_err() {
+            // the settler is gone, the process is ending, and the journal will replay this one
+            tracing::debug!("a settlement came after the settler had stopped");
+        }
+    }
+}
+
+/// The task that applies them.
+#[derive(Debug)]
+pub struct Settler {
+    task: JoinHandle<()>,
+}
+
+impl Settler {
+    /// Starts the task.
+    pub fn start(store: Arc<dyn ControlStore>, journal: Arc<Journal>) -> (SettlerHandle, Self) {
+        let (queue, pending) = mpsc::unbounded_channel();
+        let task = tokio::spawn(run(store, journal, pending));
+        (SettlerHandle { queue }, Self { task })
+    }
+
+    /// Waits until everything handed in is applied, once all handles are gone; at most `deadline`.
+    /// True if nothing is left over (what is left stays in the journal).
+    pub async fn finish(self, deadline: Duration) -> bool {
+        let abort = self.task.abort_handle();
+        let finished = tokio::time::timeout(deadline, self.task).await.is_ok();
+        abort.abort();
+        finished
+    }
+}
+
+async fn run(
+    store: Arc<dyn ControlStore>,
+    journal: Arc<Journal>,
+    mut queue: mpsc::UnboundedReceiver<Pending>,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while let Some(first) = queue.recv().await {
+        batch.push(first);
+        let gathering = tokio::time::sleep(GATHER);
+        tokio::pin!(gathering);
+        while batch.len() < BATCH {
+            let room = BATCH - batch.len();
+            tokio::select! {
+                received = queue.recv_many(&mut batch, room) => if received == 0 { break },
+                () = &mut gathering => break,
+            }
+        }
+        apply(store.as_ref(), &journal, &mut batch).await;
+    }
+}
+
+/// Applies a batch, however often it takes: nothing else may be done with it.
+async fn apply(store: &dyn ControlStore, journal: &Journal, batch: &mut Vec<Pending>) {
+    let (settlements, tickets): (Vec<_>, Vec<_>) = batch
+        .drain(..)
+        .map(|pending| (pending.settlement, pending.ticket))
+        .unzip();
+    let mut wait = RETRY;
+    let mut incident = false;
+    while let Err(error) = store.settle(&settlements).await {
+        metrics::counter!("penstock_settle_failures_total").increment(1);
+        if !std::mem::replace(&mut incident, true) {
+            tracing::error!(%error, rows = settlements.len(), "settlements wait in the journal");
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(RETRY_CAP);
+    }
+    if incident {
+        tracing::info!(rows = settlements.len(), "settlements are applied again");
+    }
+    metrics::counter!("penstock_settlements_total").increment(settlements.len() as u64);
+    tickets
+        .into_iter()
+        .flatten()
+        .for_each(|ticket| journal.acknowledge(&ticket));
+}
