@@ -4,6 +4,7 @@
 //! once, whatever crashes in between; requests read only the published [`Snapshot`] and never the
 //! store. Nothing in this crate knows a provider, a dialect's shape or HTTP.
 
+pub mod accounts;
 pub mod journal;
 pub mod sql;
 

@@ -1,1 +1,49 @@
-//! stub
+//! One request's way through the gateway.
+//!
+//! 1. `server::inference` names dialect and operation, caps the body, makes the request id
+//! 2. [`authenticate`] — key → caller, from the snapshot
+//! 3. [`admit`] — permission for the requested model, requests in flight
+//! 4. [`exchange`] — the raw bytes and what a structural scan says of them
+//! 5. [`pipeline`] — modules before the call; none exist yet
+//! 6. [`resolve`] — alias → route or `provider/model` → ordered candidates
+//! 7. [`reserve`] — the journal's begin record; quotas are to be reserved here
+//! 8. [`plan`] — for a candidate: passthrough, or translate once there is a translation
+//! 9. [`prepare`] — URL, auth, patched body
+//! 10. [`attempt`] — send, time out, retry, fail over; never after the first client byte
+//! 11. [`stream`] — upstream bytes past an observer, event by event
+//! 12. [`respond`] — the answer's head, errors in the client's dialect
+//! 13. [`settle`] — usage and cost, in a guard, so that a client who hangs up is settled too
+//!
+//! One executor serves streaming and non-streaming. Nothing here reads a database: requests see the
+//! published snapshot, and what they owe goes to the journal.
+
+pub mod admit;
+pub mod attempt;
+pub mod authenticate;
+pub mod exchange;
+pub mod pipeline;
+pub mod plan;
+pub mod prepare;
+pub mod reserve;
+pub mod resolve;
+pub mod respond;
+pub mod settle;
+pub mod stream;
+
+mod client;
+mod error;
+mod execute;
+mod models;
+mod routing;
+mod timeouts;
+
+pub use authenticate::{Caller, OwnKey, PresentedKey};
+pub use error::{Class, GatewayError};
+pub use exchange::Request;
+pub use execute::{Gateway, GatewayOptions, OnClientGone, Parts};
+pub use models::{ListedModel, ListedModels};
+pub use respond::{Body, BodyError};
+pub use routing::{
+    Alias, Credential, Member, Provider, ProviderSpec, Route, RouteSpec, Routing, RoutingError, RoutingSpec,
+};
+pub use timeouts::{TimeoutOverrides, Timeouts};

@@ -1,0 +1,232 @@
+//! What operators do to users and keys, for the command line and the admin API alike.
+
+use penstock_core::{KeyId, OrgId, Secret, Timestamp, UserId};
+
+use crate::{
+    Change, ChangeSet, ControlError, ControlStore, KeyDigest, Kind, Permission, Record, Records, Scope, User,
+    UserKey, generate_key,
+};
+
+/// A user to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUser {
+    /// Unique name.
+    pub name: String,
+    /// Whether it may use the admin API.
+    pub is_admin: bool,
+    /// Globs of what it may use; none means nothing.
+    pub permissions: Vec<String>,
+}
+
+/// A key to be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewKey {
+    /// What its owner calls it.
+    pub label: Option<String>,
+    /// When it stops to work.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why an account cannot be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// A value is not usable.
+    #[error("{field}: expected {expected}, found {found:?}")]
+    Invalid {
+        /// The field.
+        field: &'static str,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// There is no such thing.
+    #[error("no {what} {name:?}")]
+    Unknown {
+        /// What was looked for.
+        what: &'static str,
+        /// The name or id it was looked for under.
+        name: String,
+    },
+    /// More than one key is meant.
+    #[error("{found} keys start with {prefix:?}: name one by its id")]
+    Ambiguous {
+        /// What was given.
+        prefix: String,
+        /// How many keys that is.
+        found: usize,
+    },
+    /// The operating system gives no random numbers.
+    #[error("no random numbers for a key: {0}")]
+    NoRandom(String),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] ControlError),
+}
+
+/// Makes a user with its permissions, and returns its id.
+pub async fn add_user(
+    store: &dyn ControlStore,
+    new: &NewUser,
+    now: Timestamp,
+) -> Result<UserId, AccountError> {
+    check_name(&new.name)?;
+    let org_id = store
+        .load()
+        .await?
+        .records
+        .default_org()
+        .map_or(OrgId(0), |org| org.id);
+    let user = User {
+        id: UserId(-1),
+        name: new.name.clone(),
+        org_id,
+        team_id: None,
+        is_admin: new.is_admin,
+        enabled: true,
+        created_at: now,
+        updated_at: now,
+    };
+    let mut changes = ChangeSet::of(Change::Put(Record::User(user)));
+    changes.changes.extend(grants(UserId(-1), &new.permissions)?);
+    let made = store.commit(&changes).await?;
+    Ok(UserId(made.id(-1).unwrap_or_default()))
+}
+
+/// The changes that give `user` these permissions.
+pub fn grants(user: UserId, patterns: &[String]) -> Result<Vec<Change>, AccountError> {
+    let mut patterns: Vec<_> = patterns.iter().map(|pattern| pattern.trim().to_owned()).collect();
+    patterns.sort_unstable();
+    patterns.dedup();
+    let grant = |(number, route_pattern): (i64, String)| {
+        if route_pattern.is_empty() {
+            let expected = "a glob such as \"openai/*\"";
+            return Err(AccountError::Invalid {
+                field: "permissions",
+                expected,
+                found: route_pattern,
+            });
+        }
+        Ok(Change::Put(Record::Permission(Permission {
+            id: -100 - number,
+            scope: Scope::User(user),
+            route_pattern,
+        })))
+    };
+    (0..).zip(patterns).map(grant).collect()
+}
+
+/// Makes a key for a user, named by id or name. The key itself is returned once and kept nowhere.
+pub async fn create_key(
+    store: &dyn ControlStore,
+    user: &str,
+    new: NewKey,
+    now: Timestamp,
+) -> Result<(UserKey, Secret<String>), AccountError> {
+    let records = store.load().await?.records;
+    let user = require_user(&records, user)?;
+    let (secret, prefix) = generate_key().map_err(|error| AccountError::NoRandom(error.to_string()))?;
+    let key = UserKey {
+        id: KeyId(-1),
+        user_id: user.id,
+        digest: KeyDigest::of(secret.expose()),
+        label: new.label.filter(|label| !label.trim().is_empty()),
+        prefix,
+        tier: "local".to_owned(),
+        expires_at: new.expires_at,
+        enabled: true,
+        created_at: now,
+        updated_at: now,
+    };
+    let made = store
+        .commit(&ChangeSet::of(Change::Put(Record::UserKey(key.clone()))))
+        .await?;
+    Ok((
+        UserKey {
+            id: KeyId(made.id(-1).unwrap_or_default()),
+            ..key
+        },
+        secret,
+    ))
+}
+
+/// Makes a key stop working; it stays in lists, and known.
+pub async fn revoke_key(
+    store: &dyn ControlStore,
+    key: &str,
+    now: Timestamp,
+) -> Result<UserKey, AccountError> {
+    let records = store.load().await?.records;
+    let key = UserKey {
+        enabled: false,
+        updated_at: now,
+        ..require_key(&records, key)?.clone()
+    };
+    store
+        .commit(&ChangeSet::of(Change::Put(Record::UserKey(key.clone()))))
+        .await?;
+    Ok(key)
+}
+
+/// Deletes a key; its digest stays known, so that it is never taken for somebody's provider key.
+pub async fn delete_key(store: &dyn ControlStore, key: KeyId) -> Result<(), AccountError> {
+    store
+        .commit(&ChangeSet::of(Change::Delete(Kind::UserKey, key.0)))
+        .await?;
+    Ok(())
+}
+
+/// The user with this name or id.
+pub fn require_user<'a>(records: &'a Records, user: &str) -> Result<&'a User, AccountError> {
+    records.user(user).ok_or_else(|| AccountError::Unknown {
+        what: "user",
+        name: user.to_owned(),
+    })
+}
+
+/// The key with this id, this prefix, or this very text.
+pub fn require_key<'a>(records: &'a Records, key: &str) -> Result<&'a UserKey, AccountError> {
+    let key = key.trim();
+    let digest = KeyDigest::of(key);
+    if let Some(found) = records
+        .keys
+        .iter()
+        .find(|found| found.digest == digest || found.id.to_string() == key)
+    {
+        return Ok(found);
+    }
+    let prefixed: Vec<_> = records
+        .keys
+        .iter()
+        .filter(|found| !key.is_empty() && found.prefix.starts_with(key))
+        .collect();
+    match prefixed.as_slice() {
+        [found] => Ok(found),
+        // a whole key must not be repeated in an error
+        [] => Err(AccountError::Unknown {
+            what: "key",
+            name: key.chars().take(13).collect(),
+        }),
+        _ => Err(AccountError::Ambiguous {
+            prefix: key.to_owned(),
+            found: prefixed.len(),
+        }),
+    }
+}
+
+fn check_name(name: &str) -> Result<(), AccountError> {
+    let sound = !name.is_empty()
+        && name.len() <= 128
+        && name.trim() == name
+        && !name.chars().any(char::is_control)
+        && !name.bytes().all(|byte| byte.is_ascii_digit());
+    if sound {
+        return Ok(());
+    }
+    let expected = "1 to 128 characters, not only digits, without spaces at the ends";
+    Err(AccountError::Invalid {
+        field: "name",
+        expected,
+        found: name.to_owned(),
+    })
+}

@@ -1,0 +1,374 @@
+//! Sends, and tries again elsewhere while no byte has gone to the client.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode, response};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use penstock_core::Timestamp;
+use tokio::time::Instant;
+
+use crate::exchange::Exchange;
+use crate::execute::Shared;
+use crate::plan::Plan;
+use crate::prepare::{forwarded, prepare};
+use crate::resolve::Candidate;
+use crate::settle::SettleGuard;
+use crate::{GatewayError, TimeoutOverrides, Timeouts};
+
+/// How much of an error's body is kept while another candidate is tried.
+const ERROR_BODY: usize = 1 << 20;
+/// How long a credential is left alone that was refused, or that is over its limit and did not say
+/// for how long.
+const REFUSED_FOR: Duration = Duration::from_mins(10);
+const LIMITED_FOR: Duration = Duration::from_secs(30);
+const LIMITED_AT_MOST: Duration = Duration::from_hours(1);
+/// Before the same candidate is tried again; doubled each time.
+const BACKOFF: Duration = Duration::from_millis(100);
+
+/// An answer that goes to the client.
+#[derive(Debug)]
+pub enum Answer {
+    /// A success: its first byte is here, and pins the candidate.
+    Success {
+        /// The head.
+        head: response::Parts,
+        /// The first piece of the body, if there is any.
+        first: Option<Bytes>,
+        /// What follows.
+        rest: Incoming,
+        /// What was asked for has to be taken out again.
+        strip_usage: bool,
+        /// Timeouts that hold while it streams.
+        timeouts: Timeouts,
+        /// When the whole request must be over.
+        deadline: Instant,
+    },
+    /// A refusal by the provider, in the client's own dialect.
+    Refusal {
+        /// The head.
+        head: response::Parts,
+        /// The body.
+        body: Bytes,
+    },
+}
+
+/// Why an attempt failed.
+#[derive(Debug)]
+struct Failure {
+    /// Of several failures the client hears of the one with the highest rank.
+    rank: u8,
+    /// Whether the same candidate may be asked again.
+    again: bool,
+    /// Nobody else may be asked.
+    last: bool,
+    /// For the metric.
+    outcome: &'static str,
+    answer: Result<Answer, GatewayError>,
+}
+
+impl Failure {
+    fn error(rank: u8, again: bool, outcome: &'static str, error: GatewayError) -> Box<Self> {
+        Self {
+            rank,
+            again,
+            last: false,
+            outcome,
+            answer: Err(error),
+        }
+    }
+}
+
+/// Tries the candidates in order until one answers.
+pub(crate) async fn attempt(
+    shared: &Shared,
+    exchange: &Exchange,
+    candidates: Vec<(Candidate, Plan)>,
+    overrides: TimeoutOverrides,
+    guard: &mut SettleGuard,
+) -> Result<Answer, GatewayError> {
+    let headers = forwarded(&exchange.request.headers);
+    let mut queue: VecDeque<_> = candidates
+        .into_iter()
+        .map(|(candidate, plan)| (candidate, plan, 0_u32))
+        .collect();
+    let mut worst: Option<Box<Failure>> = None;
+    for number in 1..=shared.options.max_attempts {
+        let Some((candidate, plan, before)) = queue.pop_front() else {
+            break;
+        };
+        if before > 0 {
+            tokio::time::sleep(BACKOFF * 2_u32.pow(before - 1)).await;
+        }
+        guard.now_with(&candidate);
+        let timeouts = candidate.provider.timeouts.with(overrides);
+        let failure = match once(shared, exchange, &headers, &candidate, plan, timeouts).await {
+            Ok(answer) => {
+                count(&candidate, "success");
+                return Ok(answer);
+            }
+            Err(failure) => failure,
+        };
+        count(&candidate, failure.outcome);
+        tracing::warn!(
+            request_id = %exchange.request.id, attempt = number, provider = %candidate.provider.name,
+            credential = candidate.credential.as_ref().map(|credential| &*credential.name),
+            model = %candidate.model, outcome = failure.outcome, "an attempt failed"
+        );
+        if failure.last {
+            return failure.answer;
+        }
+        if failure.again {
+            queue.push_back((candidate, plan, before + 1));
+        }
+        if worst.as_ref().is_none_or(|worst| failure.rank > worst.rank) {
+            worst = Some(failure);
+        }
+    }
+    worst.map_or_else(
+        || Err(GatewayError::Upstream("no provider could be asked".to_owned())),
+        |failure| failure.answer,
+    )
+}
+
+fn count(candidate: &Candidate, outcome: &'static str) {
+    let provider = candidate.provider.name.to_string();
+    metrics::counter!("penstock_upstream_attempts_total", "provider" => provider, "outcome" => outcome)
+        .increment(1);
+}
+
+async fn once(
+    shared: &Shared,
+    exchange: &Exchange,
+    headers: &HeaderMap,
+    candidate: &Candidate,
+    plan: Plan,
+    timeouts: Timeouts,
+) -> Result<Answer, Box<Failure>> {
+    let prepared = prepare(exchange, headers, candidate, plan).map_err(|error| {
+        Box::new(Failure {
+            last: true,
+            ..*Failure::error(0, false, "unprepared", error)
+        })
+    })?;
+    let name = &*candidate.provider.name;
+    let deadline = Instant::from_std(exchange.request.arrived) + timeouts.total;
+    let first_byte_by = (Instant::now() + timeouts.first_byte).min(deadline);
+    let late = || {
+        let waited = if first_byte_by == deadline {
+            ("in all", timeouts.total)
+        } else {
+            ("for the first byte", timeouts.first_byte)
+        };
+        let message = format!(
+            "provider {name:?} did not answer within {} s ({})",
+            seconds(waited.1),
+            waited.0
+        );
+        Failure::error(3, false, "timeout", GatewayError::UpstreamTimeout(message))
+    };
+    let client = shared.clients.get(timeouts.connect).ok_or_else(|| {
+        Failure::error(
+            0,
+            false,
+            "unprepared",
+            GatewayError::Upstream("no client for this provider".to_owned()),
+        )
+    })?;
+    let sent = tokio::time::timeout_at(first_byte_by, client.request(prepared.request)).await;
+    let response = sent
+        .map_err(|_| late())?
+        .map_err(|error| unreachable_failure(name, &error, timeouts))?;
+    let (head, mut rest) = response.into_parts();
+    if !head.status.is_success() {
+        let own_key = candidate.credential.is_none();
+        let body = tokio::time::timeout_at(first_byte_by, Limited::new(rest, ERROR_BODY).collect()).await;
+        let body = body
+            .ok()
+            .and_then(Result::ok)
+            .map(http_body_util::Collected::to_bytes);
+        return refusal(candidate, head, body, own_key, shared.clock.now());
+    }
+    let first = loop {
+        match tokio::time::timeout_at(first_byte_by, rest.frame())
+            .await
+            .map_err(|_| late())?
+        {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) if data.is_empty() => {}
+                Ok(data) => break Some(data),
+                Err(_trailers) => break None,
+            },
+            Some(Err(error)) => return Err(broken(name, &error)),
+            None => break None,
+        }
+    };
+    Ok(Answer::Success {
+        head,
+        first,
+        rest,
+        strip_usage: prepared.strip_usage,
+        timeouts,
+        deadline,
+    })
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{}", duration.as_secs_f64())
+}
+
+fn broken(provider: &str, error: &hyper::Error) -> Box<Failure> {
+    tracing::debug!(provider, %error, "the answer broke off before its first byte");
+    let message = format!("provider {provider:?} broke off before the first byte of its answer");
+    Failure::error(2, true, "broken", GatewayError::Upstream(message))
+}
+
+fn unreachable_failure(
+    provider: &str,
+    error: &hyper_util::client::legacy::Error,
+    timeouts: Timeouts,
+) -> Box<Failure> {
+    tracing::debug!(
+        provider,
+        error = error as &dyn Error,
+        "the provider could not be asked"
+    );
+    if error.is_connect() && is_timeout(error) {
+        let message = format!(
+            "provider {provider:?} could not be reached within {} s (to connect)",
+            seconds(timeouts.connect)
+        );
+        return Failure::error(3, true, "connect_timeout", GatewayError::UpstreamTimeout(message));
+    }
+    let (outcome, what) = if error.is_connect() {
+        ("connect", "could not be reached")
+    } else {
+        ("broken", "did not answer in valid HTTP, or closed the connection")
+    };
+    let cause = root(error);
+    Failure::error(
+        2,
+        true,
+        outcome,
+        GatewayError::Upstream(format!("provider {provider:?} {what}: {cause}")),
+    )
+}
+
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+fn root(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// What a status other than success means, as chapter 6.2 of the specification has it.
+fn refusal(
+    candidate: &Candidate,
+    head: response::Parts,
+    body: Option<Bytes>,
+    own_key: bool,
+    now: Timestamp,
+) -> Result<Answer, Box<Failure>> {
+    let name = &*candidate.provider.name;
+    let status = head.status;
+    let cool = |duration| {
+        if let Some(credential) = &candidate.credential {
+            credential.cool(now, duration);
+        }
+    };
+    let Some(body) = body else {
+        let message = format!("provider {name:?} answered with status {status} and broke off");
+        return Err(Failure::error(
+            2,
+            status.is_server_error(),
+            "broken",
+            GatewayError::Upstream(message),
+        ));
+    };
+    let retry_after = retry_after(&head.headers);
+    let answer = Answer::Refusal { head, body };
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if own_key => Ok(answer),
+        StatusCode::UNAUTHORIZED => {
+            cool(REFUSED_FOR);
+            // the provider's own words would show part of a credential that is not the client's
+            let credential = candidate
+                .credential
+                .as_ref()
+                .map_or("", |credential| &*credential.name);
+            let message = format!(
+                "provider {name:?} refused the gateway's credential {credential:?} (401): its operator has to renew it"
+            );
+            Err(Failure::error(
+                1,
+                false,
+                "unauthorized",
+                GatewayError::Upstream(message),
+            ))
+        }
+        StatusCode::FORBIDDEN => {
+            cool(REFUSED_FOR);
+            Err(Box::new(Failure {
+                rank: 4,
+                again: false,
+                last: false,
+                outcome: "forbidden",
+                answer: Ok(answer),
+            }))
+        }
+        StatusCode::TOO_MANY_REQUESTS => {
+            cool(retry_after.unwrap_or(LIMITED_FOR).min(LIMITED_AT_MOST));
+            Err(Box::new(Failure {
+                rank: 5,
+                again: false,
+                last: own_key,
+                outcome: "rate_limited",
+                answer: Ok(answer),
+            }))
+        }
+        status if status.is_server_error() => Err(Failure {
+            rank: 4,
+            again: true,
+            last: false,
+            outcome: "server_error",
+            answer: Ok(answer),
+        }),
+        status if status.is_client_error() => Ok(answer),
+        _ => {
+            let message = format!(
+                "provider {name:?} answered with status {status}, which is no answer: check its base URL"
+            );
+            Err(Failure::error(
+                2,
+                false,
+                "redirect",
+                GatewayError::Upstream(message),
+            ))
+        }
+    }
+}
+
+/// `retry-after` in seconds; the date form is not used by these providers.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: f64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}

@@ -1,0 +1,87 @@
+//! One request as it came in, and the little that is known of its content.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use penstock_core::{Dialect, Operation, RequestId, Timestamp};
+use penstock_dialects::envelope::Envelope;
+
+use crate::{Caller, GatewayError};
+
+/// A request as the server hands it over: authenticated, its body complete.
+#[derive(Debug)]
+pub struct Request {
+    /// The gateway's id of it.
+    pub id: RequestId,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// The same, for measuring.
+    pub arrived: Instant,
+    /// Who asks.
+    pub caller: Caller,
+    /// In which dialect.
+    pub dialect: Dialect,
+    /// For what.
+    pub operation: Operation,
+    /// The provider, where the path names one.
+    pub provider: Option<String>,
+    /// The model and what to do with it, where the path names them.
+    pub path_model: Option<PathModel>,
+    /// The client's headers.
+    pub headers: HeaderMap,
+    /// The client's query, any key taken out.
+    pub query: Option<String>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// A model that stands in the path, as Gemini's do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathModel {
+    /// The model, percent-decoded.
+    pub model: String,
+    /// What follows the colon, such as `generateContent`.
+    pub action: String,
+}
+
+/// A request and what a structural scan says of it. The body is never parsed into a tree here; a
+/// module that wants the canonical request will have it decoded lazily.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The request.
+    pub request: Request,
+    /// The few fields of its body that matter.
+    pub envelope: Envelope,
+    /// The model that is asked for.
+    pub requested: String,
+}
+
+impl Exchange {
+    /// Scans the body.
+    pub fn open(request: Request) -> Result<Self, GatewayError> {
+        let envelope =
+            Envelope::read(request.dialect, &request.body).map_err(|error| GatewayError::InvalidRequest {
+                message: error.to_string(),
+                param: error.param(),
+            })?;
+        let requested = match (&request.path_model, &envelope.model) {
+            (Some(path), _) => path.model.clone(),
+            (None, Some(field)) => field.name.clone(),
+            (None, None) => return Err(GatewayError::invalid("the request names no model")),
+        };
+        Ok(Self {
+            request,
+            envelope,
+            requested,
+        })
+    }
+
+    /// Whether the client asked for a stream.
+    pub fn is_stream(&self) -> bool {
+        match &self.request.path_model {
+            Some(path) => path.action.starts_with("stream"),
+            None => self.envelope.stream,
+        }
+    }
+}

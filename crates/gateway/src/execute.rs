@@ -1,0 +1,238 @@
+//! The one executor: it calls the steps in their order.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use http::{HeaderMap, Response};
+use penstock_control::LiveSnapshot;
+use penstock_core::{Clock, Timestamp};
+use penstock_providers::ProviderTable;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use crate::attempt::{Answer, attempt};
+use crate::authenticate::{Access, authenticate};
+use crate::client::Clients;
+use crate::exchange::Exchange;
+use crate::plan::{Plan, plan, unsupported};
+use crate::resolve::{candidates, resolve};
+use crate::respond::{self, Ids};
+use crate::routing::Routing;
+use crate::settle::Settling;
+use crate::stream::{About, AnswerBody, Wait};
+use crate::{
+    Body, Caller, GatewayError, ListedModels, PresentedKey, Request, admit, models, pipeline, reserve,
+};
+
+/// What becomes of the provider's answer when its client hangs up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnClientGone {
+    /// The call is cancelled, and what was used so far is settled.
+    #[default]
+    Cancel,
+    /// The answer is read to its end, so that the provider's own usage is settled.
+    Drain,
+}
+
+/// What may be decided otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct GatewayOptions {
+    /// Who may call.
+    pub access: Access,
+    /// Attempts of one request at the most.
+    pub max_attempts: u32,
+    /// See [`OnClientGone`].
+    pub on_client_gone: OnClientGone,
+}
+
+/// What a gateway is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The published records.
+    pub live: Arc<LiveSnapshot>,
+    /// Providers, routes, aliases.
+    pub routing: Routing,
+    /// The provider table.
+    pub table: Arc<ProviderTable>,
+    /// Where settlements go.
+    pub settling: Settling,
+    /// Options.
+    pub options: GatewayOptions,
+}
+
+/// A gateway; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Gateway(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) live: Arc<LiveSnapshot>,
+    pub(crate) routing: Routing,
+    pub(crate) table: Arc<ProviderTable>,
+    pub(crate) settling: Arc<Settling>,
+    pub(crate) options: GatewayOptions,
+    pub(crate) clients: Clients,
+    pub(crate) clock: Arc<dyn Clock>,
+    stop: watch::Sender<bool>,
+    tasks: TaskTracker,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("routing", &self.routing)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// A gateway of these parts.
+    pub fn new(parts: Parts, clock: Arc<dyn Clock>) -> Self {
+        let Parts {
+            live,
+            routing,
+            table,
+            settling,
+            options,
+        } = parts;
+        let providers = routing
+            .providers()
+            .iter()
+            .map(|provider| provider.timeouts.connect);
+        let routes = routing.routes().filter_map(|route| route.timeouts.connect);
+        let clients = Clients::new(providers.chain(routes).collect::<BTreeSet<_>>());
+        let (stop, _) = watch::channel(false);
+        Self(Arc::new(Shared {
+            live,
+            routing,
+            table,
+            settling: Arc::new(settling),
+            options,
+            clients,
+            clock,
+            stop,
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    /// The current time.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Says who asks, before anything is read of the body.
+    pub fn authenticate(
+        &self,
+        key: Option<PresentedKey>,
+        headers: &HeaderMap,
+    ) -> Result<Caller, GatewayError> {
+        authenticate(
+            &self.0.live.current(),
+            self.0.options.access,
+            key,
+            headers,
+            self.now(),
+        )
+    }
+
+    /// The models that the caller may ask for.
+    pub fn models(&self, caller: &Caller, scope: Option<&str>) -> Result<ListedModels, GatewayError> {
+        models::list(&self.0.routing, &self.0.settling.catalogue, caller, scope)
+    }
+
+    /// The providers, routes and aliases.
+    pub fn routing(&self) -> &Routing {
+        &self.0.routing
+    }
+
+    /// Answers a request, whatever happens.
+    pub async fn execute(&self, request: Request) -> Response<Body> {
+        let (ids, dialect) = (Ids::new(request.id, &request.headers), request.dialect);
+        match self.run(request, &ids).await {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::info!(request_id = %ids.request, code = error.class().code, %error, "a request was refused");
+                respond::error(dialect, &ids, &error)
+            }
+        }
+    }
+
+    async fn run(&self, request: Request, ids: &Ids) -> Result<Response<Body>, GatewayError> {
+        let shared = &*self.0;
+        let mut exchange = Exchange::open(request)?;
+        pipeline::pre(&mut exchange)?;
+        let resolution = resolve(&exchange, &shared.routing, &shared.settling.catalogue);
+        let full_name = resolution
+            .as_ref()
+            .ok()
+            .and_then(|resolution| resolution.full_name.as_deref());
+        // before an unknown name is answered with near ones: those may be none of this caller's business
+        admit::admit(&exchange, &shared.routing, full_name)?;
+        let resolution = resolution?;
+        let candidates = candidates(&resolution, &exchange.request.caller, &shared.table, self.now())?;
+        let planned: Vec<_> = candidates
+            .iter()
+            .filter_map(|candidate| Some((candidate.clone(), plan(&exchange, candidate)?)))
+            .filter(|(_, plan)| matches!(plan, Plan::Passthrough { .. }))
+            .collect();
+        let Some((first, _)) = planned.first() else {
+            return Err(GatewayError::Unsupported(unsupported(&exchange, &candidates)));
+        };
+        let mut guard = reserve::reserve(&exchange, first, &shared.settling)?;
+        let answer = attempt(shared, &exchange, planned, resolution.timeouts, &mut guard).await;
+        match answer {
+            Ok(Answer::Success {
+                head,
+                first,
+                rest,
+                strip_usage,
+                timeouts,
+                deadline,
+            }) => {
+                guard.first_byte();
+                let about = About {
+                    request_id: exchange.request.id,
+                    dialect: exchange.request.dialect,
+                    provider: guard.provider_name(),
+                };
+                let wait = Wait::new(timeouts, deadline);
+                let body = AnswerBody::new(
+                    about,
+                    &head,
+                    (first, rest),
+                    strip_usage,
+                    guard,
+                    wait,
+                    shared.stop.subscribe(),
+                );
+                Ok(respond::answer(
+                    head,
+                    body,
+                    ids,
+                    shared.options.on_client_gone,
+                    shared.tasks.clone(),
+                ))
+            }
+            Ok(Answer::Refusal { head, body }) => {
+                guard.void();
+                Ok(respond::refusal(head, body, ids))
+            }
+            Err(error) => {
+                guard.void();
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends all streams that are still open, each with an error in its dialect.
+    pub fn end_streams(&self) {
+        self.0.settling.stopping.store(true, Ordering::Relaxed);
+        self.0.stop.send_replace(true);
+    }
+
+    /// Waits until no answer is being read to its end for a client who has gone.
+    pub async fn drained(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+}

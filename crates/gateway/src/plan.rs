@@ -1,0 +1,62 @@
+//! How a candidate can answer: with the client's own bytes, or through a translation.
+
+use penstock_core::Dialect;
+use penstock_providers::StreamUsage;
+
+use crate::exchange::Exchange;
+use crate::pipeline;
+use crate::resolve::Candidate;
+
+/// What to do for one candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// The bytes go out as they came, but for declared envelope patches.
+    Passthrough {
+        /// Usage has to be asked for in the stream, and what that adds taken out again.
+        ask_for_usage: bool,
+    },
+    /// The request has to be decoded and encoded in another dialect. There is no translation yet, so
+    /// such a candidate cannot answer.
+    Translate {
+        /// The dialect it would be translated to.
+        to: Dialect,
+    },
+}
+
+/// Plans for `candidate`; `None` if the provider does not do this operation at all.
+pub fn plan(exchange: &Exchange, candidate: &Candidate) -> Option<Plan> {
+    let request = &exchange.request;
+    let row = &candidate.provider.row;
+    let native = row.endpoint(request.operation, request.dialect).is_some();
+    if native && !pipeline::touches_content(exchange) {
+        let ask_for_usage = request.dialect == Dialect::OpenaiChat && row.stream_usage == StreamUsage::Ask;
+        return Some(Plan::Passthrough { ask_for_usage });
+    }
+    row.dialects(request.operation)
+        .next()
+        .map(|to| Plan::Translate { to })
+}
+
+/// The sentence for a client whose candidates could only answer in another dialect.
+pub fn unsupported(exchange: &Exchange, candidates: &[Candidate]) -> String {
+    let request = &exchange.request;
+    let Some(candidate) = candidates.first() else {
+        return "nobody serves this model".to_owned();
+    };
+    let row = &candidate.provider.row;
+    let spoken: Vec<_> = row.dialects(request.operation).map(Dialect::as_str).collect();
+    if spoken.is_empty() {
+        return format!(
+            "provider {:?} does not support the operation {}",
+            &*candidate.provider.name, request.operation
+        );
+    }
+    format!(
+        "model {:?} is served by provider {:?}, which speaks {} and not {}: call it in that dialect, \
+         this version does not translate",
+        exchange.requested,
+        &*candidate.provider.name,
+        spoken.join(" and "),
+        request.dialect
+    )
+}

@@ -1,0 +1,197 @@
+//! The upstream request: URL, headers with the right key, the body with its patches.
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Uri};
+use penstock_dialects::ask_for_usage;
+use penstock_dialects::patch::{Patch, apply, json_string};
+
+use crate::client::Pieces;
+use crate::exchange::Exchange;
+use crate::plan::Plan;
+use crate::resolve::Candidate;
+use crate::{Caller, GatewayError};
+
+/// Whether a header of the client ends here: it speaks of this hop, holds the key, or is ours. An
+/// answer that is compressed could not be observed, so `accept-encoding` ends here as well.
+fn ends_here(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "authorization"
+            | "x-api-key"
+            | "x-goog-api-key"
+            | "api-key"
+            | "proxy-authorization"
+            | "cookie"
+            | "host"
+            | "content-length"
+            | "transfer-encoding"
+            | "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "upgrade"
+            | "te"
+            | "trailer"
+            | "expect"
+            | "accept-encoding"
+            | "forwarded"
+            | "via"
+            | "origin"
+            | "referer"
+            | "x-request-id"
+            | "x-real-ip"
+            | "x-forwarded-for"
+            | "x-forwarded-host"
+            | "x-forwarded-proto"
+            | "x-forwarded-port"
+    )
+}
+
+/// A request ready to be sent.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The HTTP request.
+    pub request: http::Request<Pieces>,
+    /// Usage was asked for, so that what it adds to the answer has to be taken out again.
+    pub strip_usage: bool,
+}
+
+/// The client's headers that go on to any provider.
+pub fn forwarded(headers: &HeaderMap) -> HeaderMap {
+    let mut forwarded = headers.clone();
+    remove(&mut forwarded, ends_here);
+    forwarded.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    forwarded
+}
+
+/// Removes the headers that `ends_here` names, and those that `connection` says are of this hop.
+pub(crate) fn remove(headers: &mut HeaderMap, ends_here: fn(&HeaderName) -> bool) {
+    let named = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse::<HeaderName>().ok());
+    let ending: Vec<_> = headers
+        .keys()
+        .filter(|name| ends_here(name))
+        .cloned()
+        .chain(named)
+        .collect();
+    for name in ending {
+        headers.remove(name);
+    }
+}
+
+/// Prepares the request for one candidate.
+pub fn prepare(
+    exchange: &Exchange,
+    forwarded: &HeaderMap,
+    candidate: &Candidate,
+    plan: Plan,
+) -> Result<Prepared, GatewayError> {
+    let Plan::Passthrough { ask_for_usage } = plan else {
+        return Err(GatewayError::Unsupported(
+            "this version does not translate".to_owned(),
+        ));
+    };
+    let (pieces, strip_usage) = body(exchange, candidate, ask_for_usage);
+    let mut request = http::Request::new(Pieces::new(pieces));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri(exchange, candidate)?;
+    *request.headers_mut() = headers(exchange, forwarded, candidate);
+    Ok(Prepared { request, strip_usage })
+}
+
+fn body(exchange: &Exchange, candidate: &Candidate, ask: bool) -> (Vec<Bytes>, bool) {
+    let body = &exchange.request.body;
+    let mut patches = Vec::new();
+    if let Some(field) = &exchange.envelope.model
+        && field.name != *candidate.model
+    {
+        patches.push(Patch {
+            span: field.value_span.clone(),
+            with: json_string(&candidate.model),
+        });
+    }
+    let asked = if ask {
+        ask_for_usage(body, &exchange.envelope)
+    } else {
+        None
+    };
+    let strip_usage = asked.is_some();
+    patches.extend(asked);
+    (apply(body, patches), strip_usage)
+}
+
+fn uri(exchange: &Exchange, candidate: &Candidate) -> Result<Uri, GatewayError> {
+    let request = &exchange.request;
+    let provider = &candidate.provider;
+    if let (Some(uri), None) = (
+        provider.endpoint(request.operation, request.dialect),
+        &request.query,
+    ) {
+        return Ok(uri.clone());
+    }
+    let template = provider
+        .row
+        .endpoint(request.operation, request.dialect)
+        .unwrap_or_default();
+    let action = request
+        .path_model
+        .as_ref()
+        .map_or("", |path| path.action.as_str());
+    let path = template
+        .replace("{model}", &path_segment(&candidate.model))
+        .replace("{action}", action);
+    let query = request
+        .query
+        .as_ref()
+        .map_or_else(String::new, |query| format!("?{query}"));
+    format!("{}{path}{query}", provider.base_url)
+        .parse()
+        .map_err(|_| GatewayError::invalid("the model's name or the query cannot stand in a URL"))
+}
+
+/// A model name as part of a path; slashes stay, since such names have them (`models/…`), but a name
+/// must not climb out of the path it is put into.
+fn path_segment(model: &str) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/:@".contains(&byte);
+    let encoded: String = model
+        .bytes()
+        .map(|byte| {
+            if keep(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect();
+    encoded.replace("..", "%2E%2E")
+}
+
+fn headers(exchange: &Exchange, forwarded: &HeaderMap, candidate: &Candidate) -> HeaderMap {
+    let mut headers = forwarded.clone();
+    let provider = &candidate.provider;
+    for (name, value) in &provider.headers {
+        headers.entry(name).or_insert_with(|| value.clone());
+    }
+    headers
+        .entry(header::CONTENT_TYPE)
+        .or_insert(HeaderValue::from_static("application/json"));
+    let auth = match (&candidate.credential, &exchange.request.caller) {
+        (Some(credential), _) => credential.header.clone(),
+        (None, Caller::OwnKey(own)) => {
+            let row = &provider.row;
+            let kept = row.auth_also.contains(&own.key.scheme);
+            let scheme = if kept { own.key.scheme } else { row.auth };
+            scheme.header(own.key.secret.expose().trim()).and_then(Result::ok)
+        }
+        (None, _) => None,
+    };
+    headers.extend(auth);
+    headers
+}
+
+#[cfg(test)]
+mod tests;

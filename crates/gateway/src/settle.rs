@@ -1,0 +1,232 @@
+//! What a request owes at its end, noted exactly once.
+//!
+//! The guard is made with the journal's begin record and travels with the answer. However the request
+//! ends — whole, broken off, its client gone, the future dropped — the guard writes the one end record
+//! and hands the settlement on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use penstock_control::journal::{Journal, Ticket};
+use penstock_control::{Settlement, SettlerHandle};
+use penstock_core::{Ended, Operation, Usage, UsageSource, Usd};
+use penstock_dialects::observe::Observed;
+use penstock_providers::Catalogue;
+
+use crate::exchange::Exchange;
+use crate::resolve::Candidate;
+use crate::routing::Provider;
+
+/// Where settlements go, and what prices them.
+#[derive(Debug)]
+pub struct Settling {
+    /// The journal.
+    pub journal: Arc<Journal>,
+    /// The way to the control store.
+    pub settler: SettlerHandle,
+    /// Prices.
+    pub catalogue: Arc<Catalogue>,
+    /// Set when this process ends its streams: then it is not the client who is gone.
+    pub stopping: AtomicBool,
+}
+
+impl Settling {
+    /// `settlement` with its cost at the price in force.
+    pub fn priced(&self, settlement: Settlement, provider: &Provider) -> Settlement {
+        let free = settlement.operation == Operation::CountTokens;
+        let price = provider.price(&settlement.model, &self.catalogue);
+        let cost = if free {
+            Some(Usd::ZERO)
+        } else {
+            price.map(|price| price.cost(&settlement.usage))
+        };
+        let price_version = cost.map(|_| self.catalogue.version().into());
+        Settlement {
+            cost,
+            price_version,
+            ..settlement
+        }
+    }
+}
+
+/// Owes the journal an end record; see the module.
+#[derive(Debug)]
+pub struct SettleGuard {
+    settling: Arc<Settling>,
+    /// Taken when the end record is written.
+    ticket: Option<Ticket>,
+    draft: Settlement,
+    provider: Arc<Provider>,
+    arrived: Instant,
+    ttft_ms: Option<u64>,
+}
+
+impl SettleGuard {
+    /// A guard for a begun request.
+    pub fn new(
+        settling: Arc<Settling>,
+        ticket: Ticket,
+        draft: Settlement,
+        exchange: &Exchange,
+        candidate: &Candidate,
+    ) -> Self {
+        let provider = Arc::clone(&candidate.provider);
+        let arrived = exchange.request.arrived;
+        Self {
+            settling,
+            ticket: Some(ticket),
+            draft,
+            provider,
+            arrived,
+            ttft_ms: None,
+        }
+    }
+
+    /// Another candidate is tried: it is the one that will owe.
+    pub fn now_with(&mut self, candidate: &Candidate) {
+        self.provider = Arc::clone(&candidate.provider);
+        self.draft.provider = Arc::clone(&candidate.provider.name);
+        self.draft.credential = candidate
+            .credential
+            .as_ref()
+            .map(|credential| Arc::clone(&credential.name));
+        self.draft.model = Arc::clone(&candidate.model);
+    }
+
+    /// The provider that is being tried, or that answered.
+    pub fn provider_name(&self) -> Arc<str> {
+        Arc::clone(&self.draft.provider)
+    }
+
+    /// The first byte of the answer is there.
+    pub fn first_byte(&mut self) {
+        self.ttft_ms = Some(millis(self.arrived));
+    }
+
+    /// Whether the end is noted already.
+    pub fn is_settled(&self) -> bool {
+        self.ticket.is_none()
+    }
+
+    /// No provider answered: the request owes nothing.
+    pub fn void(&mut self) {
+        if let Some(ticket) = self.ticket.take()
+            && let Err(error) = self.settling.journal.void(&ticket)
+        {
+            tracing::error!(%error, request_id = %self.draft.request_id, "an end record could not be written");
+        }
+    }
+
+    /// Nobody reads on: the client has gone, or this process is ending the request itself.
+    pub fn abandon(&mut self, observed: &Observed) {
+        let stopping = self.settling.stopping.load(Ordering::Relaxed);
+        self.settle(
+            observed,
+            if stopping {
+                Ended::Interrupted
+            } else {
+                Ended::ClientGone
+            },
+        );
+    }
+
+    /// Notes the end. Later calls do nothing.
+    pub fn settle(&mut self, observed: &Observed, ended: Ended) {
+        let Some(mut ticket) = self.ticket.take() else {
+            return;
+        };
+        let (usage, source) = usage(&self.draft, observed, ended);
+        let settlement = Settlement {
+            usage,
+            source,
+            ended,
+            raw_usage: observed.reported.as_ref().map(|reported| reported.raw.clone()),
+            latency_ms: millis(self.arrived),
+            ttft_ms: self.ttft_ms,
+            ..self.draft.clone()
+        };
+        let settlement = self.settling.priced(settlement, &self.provider);
+        let written = self.settling.journal.end(&mut ticket, &settlement);
+        if let Err(error) = written {
+            tracing::error!(%error, request_id = %settlement.request_id, "an end record could not be written");
+        }
+        count(&settlement);
+        self.settling.settler.submit(settlement, Some(ticket));
+    }
+}
+
+impl Drop for SettleGuard {
+    fn drop(&mut self) {
+        self.abandon(&Observed::default());
+    }
+}
+
+/// What was used, as far as it is known. A report that came before the end counts for the input; its
+/// output is then at least what was seen to pass.
+fn usage(draft: &Settlement, observed: &Observed, ended: Ended) -> (Usage, UsageSource) {
+    if draft.operation == Operation::CountTokens {
+        return (Usage::default(), UsageSource::Upstream);
+    }
+    let whole = ended == Ended::Complete || observed.finished || observed.terminal;
+    match &observed.reported {
+        Some(reported) if whole => (reported.usage, UsageSource::Upstream),
+        Some(reported) => {
+            let output = reported.usage.output.max(observed.estimated_output());
+            (
+                Usage {
+                    output,
+                    ..reported.usage
+                },
+                UsageSource::Estimated,
+            )
+        }
+        None => {
+            let output = if draft.operation == Operation::Embed {
+                0
+            } else {
+                observed.estimated_output()
+            };
+            (
+                Usage {
+                    output,
+                    ..draft.usage
+                },
+                UsageSource::Estimated,
+            )
+        }
+    }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn count(settlement: &Settlement) {
+    let provider = settlement.provider.to_string();
+    // a model without a known price may be any text that a client sent: no label of its own
+    let model = if settlement.cost.is_some() {
+        settlement.model.to_string()
+    } else {
+        "other".to_owned()
+    };
+    let tokens = |kind: &'static str, count: u64| {
+        if count > 0 {
+            metrics::counter!("penstock_tokens_total", "provider" => provider.clone(), "model" => model.clone(), "kind" => kind)
+                .increment(count);
+        }
+    };
+    tokens("input", settlement.usage.input);
+    tokens("output", settlement.usage.output);
+    tokens("cache_read", settlement.usage.cache_read);
+    tokens(
+        "cache_write",
+        settlement.usage.cache_write_5m + settlement.usage.cache_write_1h,
+    );
+    if settlement.source != UsageSource::Upstream {
+        metrics::counter!("penstock_usage_estimated_total", "provider" => provider).increment(1);
+    }
+}
+
+#[cfg(test)]
+mod tests;

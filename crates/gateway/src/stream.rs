@@ -1,0 +1,373 @@
+//! An answer on its way to the client: the provider's bytes, past an observer.
+//!
+//! Events are passed on whole, so that a stream which breaks can end in a proper error event; a chunk
+//! of whole events passes without being copied. The body is pulled by the client's connection: a
+//! client that reads slowly slows the provider down, and nothing piles up here. Timeouts run only
+//! while this side waits for the provider.
+//!
+//! The settlement is written before the bytes that end the answer are handed on.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http_body::{Body as _, Frame};
+use hyper::body::Incoming;
+use penstock_core::{Dialect, Ended, RequestId};
+use penstock_dialects::errors::encode_event;
+use penstock_dialects::observe::Observer;
+use penstock_dialects::sse::{Block, Splitter};
+use penstock_dialects::strip_usage;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep};
+
+use crate::respond::BodyError;
+use crate::settle::SettleGuard;
+use crate::{GatewayError, Timeouts};
+
+/// What an answer has to know of its request.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The gateway's id.
+    pub request_id: RequestId,
+    /// The client's dialect.
+    pub dialect: Dialect,
+    /// The provider, for messages.
+    pub provider: Arc<str>,
+}
+
+/// How the bytes are read as they pass.
+#[derive(Debug)]
+enum Mode {
+    /// Server-sent events.
+    Events { splitter: Splitter, strip_usage: bool },
+    /// One JSON document.
+    Document,
+    /// Something that cannot be read, such as a compressed body.
+    Opaque,
+}
+
+impl Mode {
+    fn of(headers: &HeaderMap, strip_usage: bool) -> Self {
+        let text = |name| {
+            headers
+                .get(name)
+                .and_then(|value: &http::HeaderValue| value.to_str().ok())
+        };
+        if text(CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+            return Self::Opaque;
+        }
+        match text(CONTENT_TYPE) {
+            Some(kind) if kind.trim_start().starts_with("text/event-stream") => Self::Events {
+                splitter: Splitter::default(),
+                strip_usage,
+            },
+            _ => Self::Document,
+        }
+    }
+}
+
+/// The body of a successful answer; see the module.
+#[derive(Debug)]
+pub struct AnswerBody {
+    about: About,
+    first: Option<Bytes>,
+    upstream: Incoming,
+    mode: Mode,
+    observer: Observer,
+    guard: SettleGuard,
+    wait: Wait,
+    stop: watch::Receiver<bool>,
+    over: bool,
+}
+
+impl AnswerBody {
+    /// The body that starts with `first`.
+    pub(crate) fn new(
+        about: About,
+        head: &http::response::Parts,
+        (first, upstream): (Option<Bytes>, Incoming),
+        strip_usage: bool,
+        guard: SettleGuard,
+        wait: Wait,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        let observer = Observer::new(about.dialect);
+        let mode = Mode::of(&head.headers, strip_usage);
+        Self {
+            about,
+            first,
+            upstream,
+            mode,
+            observer,
+            guard,
+            wait,
+            stop,
+            over: false,
+        }
+    }
+
+    /// Whether the bytes are the provider's own, one for one.
+    pub fn is_unchanged(&self) -> bool {
+        !matches!(self.mode, Mode::Events { .. })
+    }
+
+    /// Whether nothing more follows.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Whether the end is still owed to the journal.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.over && !self.guard.is_settled()
+    }
+
+    /// Reads on to the end for the usage alone, after the client has gone.
+    pub(crate) async fn drain(mut self) {
+        while let Some(Ok(_)) = std::future::poll_fn(|context| self.poll(context, Ended::ClientGone)).await {}
+    }
+
+    /// The next piece for the client; `complete` is what a whole answer counts as.
+    pub(crate) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        complete: Ended,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        while !self.over {
+            let arrived = match self.first.take() {
+                Some(first) => Some(Ok(first)),
+                None => match Pin::new(&mut self.upstream).poll_frame(context) {
+                    Poll::Ready(Some(Ok(frame))) => frame.into_data().ok().map(Ok).or(Some(Ok(Bytes::new()))),
+                    Poll::Ready(Some(Err(error))) => Some(Err(error)),
+                    Poll::Ready(None) => None,
+                    Poll::Pending => return self.wait(context),
+                },
+            };
+            self.wait.rest();
+            let out = match arrived {
+                Some(Ok(chunk)) => self.take(chunk, complete),
+                Some(Err(error)) => {
+                    tracing::warn!(request_id = %self.about.request_id, provider = %self.about.provider, %error, "the answer broke off");
+                    let message = format!(
+                        "provider {:?} broke off in the middle of its answer",
+                        &*self.about.provider
+                    );
+                    return Poll::Ready(Some(self.break_off(&GatewayError::Upstream(message))));
+                }
+                None => self.end(complete),
+            };
+            if let Some(out) = out {
+                return Poll::Ready(Some(Ok(out)));
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    /// What of `chunk` may go on now. The last of it is settled first.
+    fn take(&mut self, chunk: Bytes, complete: Ended) -> Option<Bytes> {
+        let out = match &mut self.mode {
+            Mode::Events {
+                splitter,
+                strip_usage: strip,
+            } => {
+                let (strip, block) = (*strip, splitter.push(&chunk)?);
+                read_block(&mut self.observer, block, strip)
+            }
+            Mode::Document => {
+                self.observer.document(&chunk);
+                chunk
+            }
+            Mode::Opaque => chunk,
+        };
+        let last = match self.mode {
+            Mode::Events { .. } => self.observer.observed().terminal,
+            Mode::Document | Mode::Opaque => self.upstream.is_end_stream(),
+        };
+        if last {
+            self.settle(complete);
+        }
+        Some(out).filter(|out| !out.is_empty())
+    }
+
+    /// The provider has ended the body.
+    fn end(&mut self, complete: Ended) -> Option<Bytes> {
+        self.over = true;
+        let rest = match &mut self.mode {
+            Mode::Events {
+                splitter,
+                strip_usage: strip,
+            } => {
+                let strip = *strip;
+                splitter
+                    .rest()
+                    .map(|block| read_block(&mut self.observer, block, strip))
+            }
+            Mode::Document | Mode::Opaque => None,
+        };
+        self.settle(complete);
+        rest.filter(|rest| !rest.is_empty())
+    }
+
+    fn settle(&mut self, complete: Ended) {
+        if self.guard.is_settled() {
+            return;
+        }
+        if matches!(self.mode, Mode::Document) {
+            self.observer.document_end();
+        }
+        let observed = self.observer.observed();
+        let whole = match self.mode {
+            Mode::Events { .. } => (observed.terminal || observed.finished) && !observed.failed,
+            Mode::Document | Mode::Opaque => true,
+        };
+        self.guard
+            .settle(observed, if whole { complete } else { Ended::Interrupted });
+    }
+
+    /// Ends an answer that cannot go on: an error event where there are events, else a cut connection,
+    /// since a document that merely stopped would look whole.
+    fn break_off(&mut self, error: &GatewayError) -> Result<Bytes, BodyError> {
+        self.over = true;
+        self.guard.settle(self.observer.observed(), Ended::Interrupted);
+        match self.mode {
+            Mode::Events { .. } => Ok(error.encode(self.about.dialect, self.about.request_id, encode_event)),
+            Mode::Document | Mode::Opaque => Err(BodyError::Interrupted),
+        }
+    }
+
+    /// Nothing has arrived: has it taken too long, or is the process stopping?
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let provider = &*self.about.provider;
+        let error = match self.wait.poll(context, &self.stop) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Late::Idle(after)) => GatewayError::UpstreamTimeout(format!(
+                "provider {provider:?} sent nothing more for {} s",
+                after.as_secs_f64()
+            )),
+            Poll::Ready(Late::Total(after)) => GatewayError::UpstreamTimeout(format!(
+                "the answer of provider {provider:?} was not complete after {} s in all",
+                after.as_secs_f64()
+            )),
+            Poll::Ready(Late::Stopping) => {
+                GatewayError::Overloaded("the gateway is shutting down: try again".to_owned())
+            }
+        };
+        tracing::warn!(request_id = %self.about.request_id, provider, %error, "an answer was ended");
+        Poll::Ready(Some(self.break_off(&error)))
+    }
+}
+
+fn read_block(observer: &mut Observer, block: Block, strip: bool) -> Bytes {
+    if !block.whole {
+        return block.bytes;
+    }
+    observer.block(&block.bytes);
+    if strip {
+        strip_usage(block.bytes)
+    } else {
+        block.bytes
+    }
+}
+
+/// Why waiting ended.
+enum Late {
+    Idle(Duration),
+    Total(Duration),
+    Stopping,
+}
+
+/// The clocks that run while nothing arrives. They cost nothing while something does.
+pub(crate) struct Wait {
+    timeouts: Timeouts,
+    deadline: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+    waiting: bool,
+    stopped: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
+}
+
+impl std::fmt::Debug for Wait {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wait")
+            .field("waiting", &self.waiting)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Wait {
+    pub(crate) fn new(timeouts: Timeouts, deadline: Instant) -> Self {
+        Self {
+            timeouts,
+            deadline,
+            timer: None,
+            waiting: false,
+            stopped: None,
+        }
+    }
+
+    /// Something has arrived.
+    fn rest(&mut self) {
+        self.waiting = false;
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>, stop: &watch::Receiver<bool>) -> Poll<Late> {
+        if !std::mem::replace(&mut self.waiting, true) {
+            let until = (Instant::now() + self.timeouts.idle).min(self.deadline);
+            match &mut self.timer {
+                Some(timer) => timer.as_mut().reset(until),
+                None => self.timer = Some(Box::pin(tokio::time::sleep_until(until))),
+            }
+        }
+        let stopped = self.stopped.get_or_insert_with(|| {
+            let mut stop = stop.clone();
+            Box::pin(async move {
+                // a closed channel means the gateway is gone, which is a stop as well
+                drop(stop.wait_for(|stop| *stop).await);
+            })
+        });
+        if stopped.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Late::Stopping);
+        }
+        let Some(timer) = self.timer.as_mut() else {
+            return Poll::Pending;
+        };
+        std::task::ready!(timer.as_mut().poll(context));
+        let total = timer.deadline() >= self.deadline;
+        Poll::Ready(if total {
+            Late::Total(self.timeouts.total)
+        } else {
+            Late::Idle(self.timeouts.idle)
+        })
+    }
+}
+
+impl http_body::Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.poll(context, Ended::Complete).map_ok(Frame::data)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.over
+    }
+}
+
+impl Drop for AnswerBody {
+    /// Whoever was reading has gone; what was observed until then is owed.
+    fn drop(&mut self) {
+        if !self.guard.is_settled() {
+            if matches!(self.mode, Mode::Document) {
+                self.observer.document_end();
+            }
+            self.guard.abandon(self.observer.observed());
+        }
+    }
+}
