@@ -71,12 +71,7 @@ pub async fn add_user(
     now: Timestamp,
 ) -> Result<UserId, AccountError> {
     check_name(&new.name)?;
-    let org_id = store
-        .load()
-        .await?
-        .records
-        .default_org()
-        .map_or(OrgId(0), |org| org.id);
+    let org_id = store.load().await?.records.default_org().map_or(OrgId(0), |org| org.id);
     let user = User {
         id: UserId(-1),
         name: new.name.clone(),
@@ -101,11 +96,7 @@ pub fn grants(user: UserId, patterns: &[String]) -> Result<Vec<Change>, AccountE
     let grant = |(number, route_pattern): (i64, String)| {
         if route_pattern.is_empty() {
             let expected = "a glob such as \"openai/*\"";
-            return Err(AccountError::Invalid {
-                field: "permissions",
-                expected,
-                found: route_pattern,
-            });
+            return Err(AccountError::Invalid { field: "permissions", expected, found: route_pattern });
         }
         Ok(Change::Put(Record::Permission(Permission {
             id: -100 - number,
@@ -138,16 +129,8 @@ pub async fn create_key(
         created_at: now,
         updated_at: now,
     };
-    let made = store
-        .commit(&ChangeSet::of(Change::Put(Record::UserKey(key.clone()))))
-        .await?;
-    Ok((
-        UserKey {
-            id: KeyId(made.id(-1).unwrap_or_default()),
-            ..key
-        },
-        secret,
-    ))
+    let made = store.commit(&ChangeSet::of(Change::Put(Record::UserKey(key.clone())))).await?;
+    Ok((UserKey { id: KeyId(made.id(-1).unwrap_or_default()), ..key }, secret))
 }
 
 /// Makes a key stop working; it stays in lists, and known.
@@ -157,60 +140,38 @@ pub async fn revoke_key(
     now: Timestamp,
 ) -> Result<UserKey, AccountError> {
     let records = store.load().await?.records;
-    let key = UserKey {
-        enabled: false,
-        updated_at: now,
-        ..require_key(&records, key)?.clone()
-    };
-    store
-        .commit(&ChangeSet::of(Change::Put(Record::UserKey(key.clone()))))
-        .await?;
+    let key = UserKey { enabled: false, updated_at: now, ..require_key(&records, key)?.clone() };
+    store.commit(&ChangeSet::of(Change::Put(Record::UserKey(key.clone())))).await?;
     Ok(key)
 }
 
 /// Deletes a key; its digest stays known, so that it is never taken for somebody's provider key.
 pub async fn delete_key(store: &dyn ControlStore, key: KeyId) -> Result<(), AccountError> {
-    store
-        .commit(&ChangeSet::of(Change::Delete(Kind::UserKey, key.0)))
-        .await?;
+    store.commit(&ChangeSet::of(Change::Delete(Kind::UserKey, key.0))).await?;
     Ok(())
 }
 
 /// The user with this name or id.
 pub fn require_user<'a>(records: &'a Records, user: &str) -> Result<&'a User, AccountError> {
-    records.user(user).ok_or_else(|| AccountError::Unknown {
-        what: "user",
-        name: user.to_owned(),
-    })
+    records.user(user).ok_or_else(|| AccountError::Unknown { what: "user", name: user.to_owned() })
 }
 
 /// The key with this id, this prefix, or this very text.
 pub fn require_key<'a>(records: &'a Records, key: &str) -> Result<&'a UserKey, AccountError> {
     let key = key.trim();
     let digest = KeyDigest::of(key);
-    if let Some(found) = records
-        .keys
-        .iter()
-        .find(|found| found.digest == digest || found.id.to_string() == key)
+    if let Some(found) =
+        records.keys.iter().find(|found| found.digest == digest || found.id.to_string() == key)
     {
         return Ok(found);
     }
-    let prefixed: Vec<_> = records
-        .keys
-        .iter()
-        .filter(|found| !key.is_empty() && found.prefix.starts_with(key))
-        .collect();
+    let prefixed: Vec<_> =
+        records.keys.iter().filter(|found| !key.is_empty() && found.prefix.starts_with(key)).collect();
     match prefixed.as_slice() {
         [found] => Ok(found),
         // a whole key must not be repeated in an error
-        [] => Err(AccountError::Unknown {
-            what: "key",
-            name: key.chars().take(13).collect(),
-        }),
-        _ => Err(AccountError::Ambiguous {
-            prefix: key.to_owned(),
-            found: prefixed.len(),
-        }),
+        [] => Err(AccountError::Unknown { what: "key", name: key.chars().take(13).collect() }),
+        _ => Err(AccountError::Ambiguous { prefix: key.to_owned(), found: prefixed.len() }),
     }
 }
 
@@ -224,9 +185,5 @@ fn check_name(name: &str) -> Result<(), AccountError> {
         return Ok(());
     }
     let expected = "1 to 128 characters, not only digits, without spaces at the ends";
-    Err(AccountError::Invalid {
-        field: "name",
-        expected,
-        found: name.to_owned(),
-    })
+    Err(AccountError::Invalid { field: "name", expected, found: name.to_owned() })
 }

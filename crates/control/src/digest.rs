@@ -50,9 +50,7 @@ impl FromStr for KeyDigest {
     type Err = KeyDigestError;
 
     fn from_str(text: &str) -> Result<Self, KeyDigestError> {
-        blake3::Hash::from_hex(text)
-            .map(Self)
-            .map_err(|_| KeyDigestError(text.to_owned()))
+        blake3::Hash::from_hex(text).map(Self).map_err(|_| KeyDigestError(text.to_owned()))
     }
 }
 
@@ -77,22 +75,14 @@ mod tests {
         assert_ne!(first.expose(), second.expose());
         assert_eq!(first.expose().len(), KEY_PREFIX.len() + 43);
         assert!(first.expose().starts_with(&shown) && shown.len() == 13);
-        assert!(
-            first
-                .expose()
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-        );
+        assert!(first.expose().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
     }
 
     #[test]
     fn digests_read_back_and_hide() {
         let digest = KeyDigest::of("sk-pen-x");
         assert_eq!(digest.to_string().parse(), Ok(digest));
-        assert_eq!(
-            format!("{digest:?}").len(),
-            "KeyDigest()".len() + 16 + '…'.len_utf8()
-        );
+        assert_eq!(format!("{digest:?}").len(), "KeyDigest()".len() + 16 + '…'.len_utf8());
         assert!("zz".parse::<KeyDigest>().is_err());
     }
 }

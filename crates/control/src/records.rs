@@ -199,9 +199,7 @@ pub struct ChangeSet {
 impl ChangeSet {
     /// A set of one change.
     pub fn of(change: Change) -> Self {
-        Self {
-            changes: vec![change],
-        }
+        Self { changes: vec![change] }
     }
 
     /// Adds a change.

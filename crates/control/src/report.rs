@@ -69,10 +69,7 @@ pub async fn totals(
 ) -> Result<Vec<Total>, ControlError> {
     let names = Names::of(records);
     let mut groups = BTreeMap::<String, Total>::new();
-    let mut query = UsageQuery {
-        limit: PAGE,
-        ..query.clone()
-    };
+    let mut query = UsageQuery { limit: PAGE, ..query.clone() };
     loop {
         let page = store.usage(&query).await?;
         for row in &page.rows {
@@ -81,10 +78,7 @@ pub async fn totals(
         let Some(next) = page.next else { break };
         query.after = Some(next);
     }
-    Ok(groups
-        .into_iter()
-        .map(|(group, total)| Total { group, ..total })
-        .collect())
+    Ok(groups.into_iter().map(|(group, total)| Total { group, ..total }).collect())
 }
 
 struct Names<'a> {
@@ -99,11 +93,7 @@ impl<'a> Names<'a> {
             None => key.prefix.clone(),
         };
         Self {
-            users: records
-                .users
-                .iter()
-                .map(|user| (user.id.0, user.name.as_str()))
-                .collect(),
+            users: records.users.iter().map(|user| (user.id.0, user.name.as_str())).collect(),
             keys: records.keys.iter().map(|key| (key.id.0, label(key))).collect(),
         }
     }
@@ -114,20 +104,13 @@ impl<'a> Names<'a> {
             Grouping::Model => format!("{}/{}", row.provider, row.model),
             Grouping::Provider => row.provider.to_string(),
             Grouping::User => row.user_id.map_or_else(keyless, |id| {
-                self.users
-                    .get(&id.0)
-                    .map_or_else(|| format!("user {id}"), ToString::to_string)
+                self.users.get(&id.0).map_or_else(|| format!("user {id}"), ToString::to_string)
             }),
             Grouping::Key => row.key_id.map_or_else(keyless, |id| {
-                self.keys
-                    .get(&id.0)
-                    .cloned()
-                    .unwrap_or_else(|| format!("key {id}"))
+                self.keys.get(&id.0).cloned().unwrap_or_else(|| format!("key {id}"))
             }),
-            Grouping::Day => jiff::Timestamp::from_millisecond(row.at.0).map_or_else(
-                |_| "(no date)".to_owned(),
-                |at| at.strftime("%Y-%m-%d").to_string(),
-            ),
+            Grouping::Day => jiff::Timestamp::from_millisecond(row.at.0)
+                .map_or_else(|_| "(no date)".to_owned(), |at| at.strftime("%Y-%m-%d").to_string()),
         }
     }
 }

@@ -74,11 +74,7 @@ pub(crate) mod tests {
             operation: Operation::Generate,
             dialect: Dialect::OpenaiChat,
             model: "gpt-4o-mini".into(),
-            usage: Usage {
-                input: 10,
-                output: 5,
-                ..Usage::default()
-            },
+            usage: Usage { input: 10, output: 5, ..Usage::default() },
             raw_usage: Some(r#"{"prompt_tokens":10}"#.into()),
             cost: "0.0000045".parse().ok(),
             price_version: Some("test".into()),
@@ -92,10 +88,7 @@ pub(crate) mod tests {
     #[test]
     fn the_journaled_form_is_pinned() {
         let id = "req_0192f0c1aaaa7bbb8cccddddeeeeffff".parse().unwrap();
-        let settlement = Settlement {
-            request_id: id,
-            ..settlement(Timestamp(1_700_000_000_000))
-        };
+        let settlement = Settlement { request_id: id, ..settlement(Timestamp(1_700_000_000_000)) };
         let json = include_str!("../fixtures/settlement-0.1.0.json").trim_end();
         assert_eq!(serde_json::to_string(&settlement).unwrap(), json);
         assert_eq!(serde_json::from_str::<Settlement>(json).unwrap(), settlement);

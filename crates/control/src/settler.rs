@@ -87,10 +87,8 @@ async fn run(
 
 /// Applies a batch, however often it takes: nothing else may be done with it.
 async fn apply(store: &dyn ControlStore, journal: &Journal, batch: &mut Vec<Pending>) {
-    let (settlements, tickets): (Vec<_>, Vec<_>) = batch
-        .drain(..)
-        .map(|pending| (pending.settlement, pending.ticket))
-        .unzip();
+    let (settlements, tickets): (Vec<_>, Vec<_>) =
+        batch.drain(..).map(|pending| (pending.settlement, pending.ticket)).unzip();
     let mut wait = RETRY;
     let mut incident = false;
     while let Err(error) = store.settle(&settlements).await {
@@ -105,8 +103,5 @@ async fn apply(store: &dyn ControlStore, journal: &Journal, batch: &mut Vec<Pend
         tracing::info!(rows = settlements.len(), "settlements are applied again");
     }
     metrics::counter!("penstock_settlements_total").increment(settlements.len() as u64);
-    tickets
-        .into_iter()
-        .flatten()
-        .for_each(|ticket| journal.acknowledge(&ticket));
+    tickets.into_iter().flatten().for_each(|ticket| journal.acknowledge(&ticket));
 }

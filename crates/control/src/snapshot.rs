@@ -59,18 +59,9 @@ impl Snapshot {
     /// Builds the copy from one consistent read.
     pub fn new(loaded: Loaded) -> Self {
         let Loaded { records, version } = loaded;
-        let deleted = records
-            .tombstones
-            .iter()
-            .map(|tombstone| tombstone.digest)
-            .collect();
+        let deleted = records.tombstones.iter().map(|tombstone| tombstone.digest).collect();
         let keys = Index::of(&records).keys();
-        Self {
-            version,
-            keys,
-            deleted,
-            records,
-        }
+        Self { version, keys, deleted, records }
     }
 
     /// The store's version it was made from.
@@ -115,10 +106,7 @@ impl<'a> Index<'a> {
     fn of(records: &'a Records) -> Self {
         let mut permissions = HashMap::<Scope, Vec<&str>>::new();
         for permission in &records.permissions {
-            permissions
-                .entry(permission.scope)
-                .or_default()
-                .push(&permission.route_pattern);
+            permissions.entry(permission.scope).or_default().push(&permission.route_pattern);
         }
         Self {
             records,
@@ -129,22 +117,14 @@ impl<'a> Index<'a> {
     }
 
     fn keys(&self) -> HashMap<KeyDigest, Result<Arc<Principal>, &'static str>> {
-        self.records
-            .keys
-            .iter()
-            .map(|key| (key.digest, self.principal(key).map(Arc::new)))
-            .collect()
+        self.records.keys.iter().map(|key| (key.digest, self.principal(key).map(Arc::new))).collect()
     }
 
     fn principal(&self, key: &UserKey) -> Result<Principal, &'static str> {
         if !key.enabled {
             return Err("it has been revoked");
         }
-        let user = self
-            .users
-            .get(&key.user_id)
-            .filter(|user| user.enabled)
-            .ok_or("its user is disabled")?;
+        let user = self.users.get(&key.user_id).filter(|user| user.enabled).ok_or("its user is disabled")?;
         let org = self.orgs.get(&user.org_id).filter(|org| org.enabled);
         let org = org.ok_or("its organisation is disabled")?;
         let scopes = [
@@ -153,11 +133,8 @@ impl<'a> Index<'a> {
             user.team_id.map(Scope::Team),
             Some(Scope::Org(org.id)),
         ];
-        let patterns = scopes
-            .into_iter()
-            .flatten()
-            .filter_map(|scope| self.permissions.get(&scope))
-            .flatten();
+        let patterns =
+            scopes.into_iter().flatten().filter_map(|scope| self.permissions.get(&scope)).flatten();
         Ok(Principal {
             key_id: key.id,
             user_id: user.id,

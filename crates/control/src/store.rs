@@ -26,10 +26,7 @@ pub struct Committed {
 impl Committed {
     /// The real id of what was made under a temporary id.
     pub fn id(&self, temporary: i64) -> Option<i64> {
-        self.ids
-            .iter()
-            .find(|(from, _)| *from == temporary)
-            .map(|(_, to)| *to)
+        self.ids.iter().find(|(from, _)| *from == temporary).map(|(_, to)| *to)
     }
 }
 
@@ -134,7 +131,7 @@ pub enum ControlError {
 
 /// The persistence of the gateway's own records. Every operation is one transaction.
 #[async_trait]
-pub trait ControlStore: Send + Sync + 'static {
+pub trait ControlStore: std::fmt::Debug + Send + Sync + 'static {
     /// One consistent read of all records.
     async fn load(&self) -> Result<Loaded, ControlError>;
 

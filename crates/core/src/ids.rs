@@ -53,11 +53,7 @@ impl RequestId {
     pub fn new(now: Timestamp) -> Self {
         let millis = u64::try_from(now.0).unwrap_or(0);
         let nanos = u32::try_from((millis % 1000) * 1_000_000).unwrap_or(0);
-        Self(Uuid::new_v7(uuid::Timestamp::from_unix(
-            NoContext,
-            millis / 1000,
-            nanos,
-        )))
+        Self(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, millis / 1000, nanos)))
     }
 }
 

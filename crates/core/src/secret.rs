@@ -47,10 +47,7 @@ mod tests {
     #[test]
     fn debug_hides_the_value() {
         let secret = Secret::from("sk-live-123".to_owned());
-        assert_eq!(
-            format!("{secret:?} {:?}", Some(&secret)),
-            "[redacted] Some([redacted])"
-        );
+        assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "[redacted] Some([redacted])");
         assert_eq!(secret.expose(), "sk-live-123");
     }
 }

@@ -45,11 +45,7 @@ impl Usd {
     #[must_use]
     pub fn rounded(self, places: u32) -> String {
         let strategy = rust_decimal::RoundingStrategy::MidpointAwayFromZero;
-        format!(
-            "{:.*}",
-            places as usize,
-            self.0.round_dp_with_strategy(places, strategy)
-        )
+        format!("{:.*}", places as usize, self.0.round_dp_with_strategy(places, strategy))
     }
 }
 
@@ -121,21 +117,14 @@ mod tests {
         let price: Usd = "0.15".parse()?;
         assert_eq!(price.for_tokens(1).to_string(), "0.00000015");
         assert_eq!(price.for_tokens(3_333_333).to_string(), "0.49999995");
-        assert_eq!(
-            (0..10).map(|_| price.for_tokens(1)).sum::<Usd>().to_string(),
-            "0.0000015"
-        );
+        assert_eq!((0..10).map(|_| price.for_tokens(1)).sum::<Usd>().to_string(), "0.0000015");
         Ok(())
     }
 
     #[test]
     fn catalogue_numbers_read_in_either_notation() -> Result<(), UsdError> {
         for text in ["1.5e-07", "0.00000015", "1.5E-7"] {
-            assert_eq!(
-                Usd::per_million_from_per_token(text)?.to_string(),
-                "0.15",
-                "{text}"
-            );
+            assert_eq!(Usd::per_million_from_per_token(text)?.to_string(), "0.15", "{text}");
         }
         Ok(())
     }

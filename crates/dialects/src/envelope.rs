@@ -6,14 +6,8 @@ use penstock_core::Dialect;
 
 use crate::scan::{Member, Root, Scan, ScanError, Scanner};
 
-const WANTED: &[&str] = &[
-    "model",
-    "stream",
-    "stream_options",
-    "max_tokens",
-    "max_completion_tokens",
-    "max_output_tokens",
-];
+const WANTED: &[&str] =
+    &["model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "max_output_tokens"];
 
 /// Bytes of text that make a token, on average and across languages; for estimates only.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -89,18 +83,12 @@ impl Envelope {
             Root::Array => return Err(EnvelopeError::NotAnObject("a JSON array")),
             Root::Scalar => return Err(EnvelopeError::NotAnObject("a single JSON value")),
         }
-        let model = if dialect == Dialect::Gemini {
-            None
-        } else {
-            Some(model(&scan)?)
-        };
+        let model = if dialect == Dialect::Gemini { None } else { Some(model(&scan)?) };
         let mut options = scan.all("stream_options");
         let stream_options = options.next().filter(|_| options.next().is_none()).cloned();
         Ok(Self {
             model,
-            stream: scan
-                .last("stream")
-                .is_some_and(|stream| stream.value.as_deref() == Some(b"true")),
+            stream: scan.last("stream").is_some_and(|stream| stream.value.as_deref() == Some(b"true")),
             stream_options,
             max_output: ["max_completion_tokens", "max_output_tokens", "max_tokens"]
                 .into_iter()
@@ -122,19 +110,13 @@ fn model(scan: &Scan) -> Result<ModelField, EnvelopeError> {
         0 => {}
         more => return Err(EnvelopeError::ModelRepeated(more + 1)),
     }
-    let value = member
-        .value
-        .as_deref()
-        .ok_or(EnvelopeError::ModelNotText("longer than 64 KiB"))?;
+    let value = member.value.as_deref().ok_or(EnvelopeError::ModelNotText("longer than 64 KiB"))?;
     let name: String =
         serde_json::from_slice(value).map_err(|_| EnvelopeError::ModelNotText(kind_of(value)))?;
     if name.trim().is_empty() {
         return Err(EnvelopeError::ModelNotText("an empty string"));
     }
-    Ok(ModelField {
-        name,
-        value_span: member.value_span.clone(),
-    })
+    Ok(ModelField { name, value_span: member.value_span.clone() })
 }
 
 fn kind_of(value: &[u8]) -> &'static str {
@@ -181,30 +163,15 @@ mod tests {
             ("", "the request has no body: expected a JSON object"),
             ("[1]", "the body is a JSON array: expected a JSON object"),
             ("1", "the body is a single JSON value: expected a JSON object"),
-            (
-                "{\"m\":}",
-                "the body is not valid JSON at byte 5: expected a value, found '}'",
-            ),
-            (
-                "{}",
-                "the body has no top-level \"model\": name one, such as \"openai/gpt-4o-mini\"",
-            ),
+            ("{\"m\":}", "the body is not valid JSON at byte 5: expected a value, found '}'"),
+            ("{}", "the body has no top-level \"model\": name one, such as \"openai/gpt-4o-mini\""),
             (
                 r#"{"model":"a","mod\u0065l":"b"}"#,
                 "the body has 2 top-level \"model\" keys: expected exactly one",
             ),
-            (
-                r#"{"model":7}"#,
-                "\"model\" is a number: expected a non-empty string",
-            ),
-            (
-                r#"{"model":null}"#,
-                "\"model\" is null: expected a non-empty string",
-            ),
-            (
-                r#"{"model":" "}"#,
-                "\"model\" is an empty string: expected a non-empty string",
-            ),
+            (r#"{"model":7}"#, "\"model\" is a number: expected a non-empty string"),
+            (r#"{"model":null}"#, "\"model\" is null: expected a non-empty string"),
+            (r#"{"model":" "}"#, "\"model\" is an empty string: expected a non-empty string"),
         ];
         for (body, message) in cases {
             assert_eq!(read(body).unwrap_err().to_string(), message, "{body}");

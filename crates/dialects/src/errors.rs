@@ -35,16 +35,10 @@ pub fn encode_event(dialect: Dialect, facts: &ErrorFacts<'_>) -> Bytes {
     let event = match dialect {
         Dialect::OpenaiChat => format!("data: {}\n\n", openai_chat::errors::body(facts)),
         Dialect::OpenaiResponses => {
-            format!(
-                "event: error\ndata: {}\n\n",
-                openai_responses::errors::event(facts)
-            )
+            format!("event: error\ndata: {}\n\n", openai_responses::errors::event(facts))
         }
         Dialect::AnthropicMessages => {
-            format!(
-                "event: error\ndata: {}\n\n",
-                anthropic_messages::errors::body(facts)
-            )
+            format!("event: error\ndata: {}\n\n", anthropic_messages::errors::body(facts))
         }
         Dialect::Gemini => format!("data: {}\r\n\r\n", gemini::errors::body(facts)),
     };
@@ -87,10 +81,7 @@ mod tests {
             let event = encode_event(*dialect, &FACTS);
             let read: Vec<_> = crate::sse::events(&event).collect();
             assert_eq!(read.len(), 1, "{dialect}");
-            assert!(
-                serde_json::from_slice::<serde_json::Value>(&read[0].data).is_ok(),
-                "{dialect}"
-            );
+            assert!(serde_json::from_slice::<serde_json::Value>(&read[0].data).is_ok(), "{dialect}");
         }
     }
 }

@@ -52,10 +52,7 @@ impl Observed {
             return;
         };
         if let Ok(shape) = serde_json::from_str::<Shape>(text) {
-            self.reported = Some(Reported {
-                usage: shape.into(),
-                raw: text.into(),
-            });
+            self.reported = Some(Reported { usage: shape.into(), raw: text.into() });
         }
     }
 
@@ -64,10 +61,7 @@ impl Observed {
     where
         Shape: for<'de> Deserialize<'de> + Into<Usage>,
     {
-        let merged = self
-            .reported
-            .as_ref()
-            .and_then(|earlier| merge(earlier.raw.as_bytes(), raw));
+        let merged = self.reported.as_ref().and_then(|earlier| merge(earlier.raw.as_bytes(), raw));
         self.report::<Shape>(merged.as_deref().map_or(raw, str::as_bytes));
     }
 }
@@ -99,11 +93,7 @@ impl Observer {
             Dialect::AnthropicMessages => anthropic_messages::wire::WANTED,
             Dialect::Gemini => gemini::wire::WANTED,
         };
-        Self {
-            dialect,
-            observed: Observed::default(),
-            document: Some(Scanner::new(wanted)),
-        }
+        Self { dialect, observed: Observed::default(), document: Some(Scanner::new(wanted)) }
     }
 
     /// What is known so far.
@@ -113,11 +103,7 @@ impl Observer {
 
     /// Takes the next piece of a JSON answer.
     pub fn document(&mut self, chunk: &[u8]) {
-        if self
-            .document
-            .as_mut()
-            .is_some_and(|scanner| scanner.push(chunk).is_err())
-        {
+        if self.document.as_mut().is_some_and(|scanner| scanner.push(chunk).is_err()) {
             self.document = None;
         }
     }
@@ -168,9 +154,7 @@ impl Observer {
 /// Length of the string value after each `"key":` in `data`, summed over `keys`. It reads only what
 /// stands behind a key, since the figure only feeds estimates.
 pub(crate) fn text_after(data: &[u8], keys: &[&[u8]]) -> u64 {
-    keys.iter()
-        .map(|key| string_after(data, key).map_or(0, |text| text.len() as u64))
-        .sum()
+    keys.iter().map(|key| string_after(data, key).map_or(0, |text| text.len() as u64)).sum()
 }
 
 /// The raw string value after the first `key`, which is given with its quotes and colon.

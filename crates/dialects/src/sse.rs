@@ -45,10 +45,7 @@ impl Splitter {
             Some(end) => self.held.split_to(end),
             None if self.held.len() > HOLD_LIMIT => {
                 self.inside = true;
-                return Some(Block {
-                    bytes: self.held.split().freeze(),
-                    whole: false,
-                });
+                return Some(Block { bytes: self.held.split().freeze(), whole: false });
             }
             None => return None,
         };
@@ -74,11 +71,7 @@ impl Splitter {
 fn last_boundary(bytes: &[u8], from: usize) -> Option<usize> {
     let mut end = bytes.len();
     while let Some(at) = memrchr(b'\n', &bytes[from..end]).map(|at| at + from) {
-        let line_end = if at > 0 && bytes[at - 1] == b'\r' {
-            at - 1
-        } else {
-            at
-        };
+        let line_end = if at > 0 && bytes[at - 1] == b'\r' { at - 1 } else { at };
         if line_end > 0 && bytes[line_end - 1] == b'\n' {
             return Some(at + 1);
         }
@@ -142,12 +135,7 @@ impl<'a> Iterator for Events<'a> {
             }
         }
         let (data, data_span) = data?;
-        Some(Event {
-            span: start..self.at,
-            name,
-            data,
-            data_span,
-        })
+        Some(Event { span: start..self.at, name, data, data_span })
     }
 }
 
@@ -159,11 +147,7 @@ impl Events<'_> {
         let length = memchr(b'\n', rest).unwrap_or(rest.len());
         self.at = (start + length + 1).min(self.block.len());
         let end = start + length;
-        start..if length > 0 && self.block[end - 1] == b'\r' {
-            end - 1
-        } else {
-            end
-        }
+        start..if length > 0 && self.block[end - 1] == b'\r' { end - 1 } else { end }
     }
 }
 
@@ -184,22 +168,9 @@ mod tests {
     #[test]
     fn events_are_read_as_the_standard_says() {
         let found: Vec<_> = events(STREAM).collect();
-        let read: Vec<_> = found
-            .iter()
-            .map(|event| (event.name, event.data.as_ref()))
-            .collect();
-        assert_eq!(
-            read,
-            [
-                (Some(&b"a"[..]), &b"one"[..]),
-                (None, b"two\nmore"),
-                (None, b"[DONE]")
-            ]
-        );
-        assert_eq!(
-            found[0].data_span.clone().map(|span| &STREAM[span]),
-            Some(&b"one"[..])
-        );
+        let read: Vec<_> = found.iter().map(|event| (event.name, event.data.as_ref())).collect();
+        assert_eq!(read, [(Some(&b"a"[..]), &b"one"[..]), (None, b"two\nmore"), (None, b"[DONE]")]);
+        assert_eq!(found[0].data_span.clone().map(|span| &STREAM[span]), Some(&b"one"[..]));
         assert_eq!(found[1].data_span, None);
         assert_eq!(found.last().map(|event| event.span.end), Some(STREAM.len()));
     }
@@ -209,13 +180,7 @@ mod tests {
         let chunk = Bytes::from_static(b"data: 1\n\n");
         let block = Splitter::default().push(&chunk).unwrap();
         assert_eq!(block.bytes.as_ptr(), chunk.as_ptr());
-        assert_eq!(
-            block,
-            Block {
-                bytes: chunk,
-                whole: true
-            }
-        );
+        assert_eq!(block, Block { bytes: chunk, whole: true });
     }
 
     #[test]

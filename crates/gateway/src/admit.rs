@@ -22,12 +22,7 @@ pub fn admit(exchange: &Exchange, routing: &Routing, full_name: Option<&str>) ->
         return Ok(());
     }
     let known = routing.route(&requested).is_some() || full_name.is_some();
-    let hint = if known {
-        "ask for a permission that covers it"
-    } else {
-        "see GET /v1/models for what it may use"
-    };
-    Err(GatewayError::Forbidden(format!(
-        "this key may not use the model {requested:?}: {hint}"
-    )))
+    let hint =
+        if known { "ask for a permission that covers it" } else { "see GET /v1/models for what it may use" };
+    Err(GatewayError::Forbidden(format!("this key may not use the model {requested:?}: {hint}")))
 }

@@ -64,22 +64,18 @@ struct Failure {
     rank: u8,
     /// Whether the same candidate may be asked again.
     again: bool,
-    /// Nobody else may be asked.
-    last: bool,
     /// For the metric.
     outcome: &'static str,
     answer: Result<Answer, GatewayError>,
 }
 
 impl Failure {
+    fn new(rank: u8, again: bool, outcome: &'static str, answer: Result<Answer, GatewayError>) -> Box<Self> {
+        Box::new(Self { rank, again, outcome, answer })
+    }
+
     fn error(rank: u8, again: bool, outcome: &'static str, error: GatewayError) -> Box<Self> {
-        Self {
-            rank,
-            again,
-            last: false,
-            outcome,
-            answer: Err(error),
-        }
+        Self::new(rank, again, outcome, Err(error))
     }
 }
 
@@ -92,10 +88,8 @@ pub(crate) async fn attempt(
     guard: &mut SettleGuard,
 ) -> Result<Answer, GatewayError> {
     let headers = forwarded(&exchange.request.headers);
-    let mut queue: VecDeque<_> = candidates
-        .into_iter()
-        .map(|(candidate, plan)| (candidate, plan, 0_u32))
-        .collect();
+    let mut queue: VecDeque<_> =
+        candidates.into_iter().map(|(candidate, plan)| (candidate, plan, 0_u32)).collect();
     let mut worst: Option<Box<Failure>> = None;
     for number in 1..=shared.options.max_attempts {
         let Some((candidate, plan, before)) = queue.pop_front() else {
@@ -119,9 +113,6 @@ pub(crate) async fn attempt(
             credential = candidate.credential.as_ref().map(|credential| &*credential.name),
             model = %candidate.model, outcome = failure.outcome, "an attempt failed"
         );
-        if failure.last {
-            return failure.answer;
-        }
         if failure.again {
             queue.push_back((candidate, plan, before + 1));
         }
@@ -149,12 +140,8 @@ async fn once(
     plan: Plan,
     timeouts: Timeouts,
 ) -> Result<Answer, Box<Failure>> {
-    let prepared = prepare(exchange, headers, candidate, plan).map_err(|error| {
-        Box::new(Failure {
-            last: true,
-            ..*Failure::error(0, false, "unprepared", error)
-        })
-    })?;
+    let prepared = prepare(exchange, headers, candidate, plan)
+        .map_err(|error| Failure::error(0, false, "unprepared", error))?;
     let name = &*candidate.provider.name;
     let deadline = Instant::from_std(exchange.request.arrived) + timeouts.total;
     let first_byte_by = (Instant::now() + timeouts.first_byte).min(deadline);
@@ -164,11 +151,8 @@ async fn once(
         } else {
             ("for the first byte", timeouts.first_byte)
         };
-        let message = format!(
-            "provider {name:?} did not answer within {} s ({})",
-            seconds(waited.1),
-            waited.0
-        );
+        let message =
+            format!("provider {name:?} did not answer within {} s ({})", seconds(waited.1), waited.0);
         Failure::error(3, false, "timeout", GatewayError::UpstreamTimeout(message))
     };
     let client = shared.clients.get(timeouts.connect).ok_or_else(|| {
@@ -180,24 +164,16 @@ async fn once(
         )
     })?;
     let sent = tokio::time::timeout_at(first_byte_by, client.request(prepared.request)).await;
-    let response = sent
-        .map_err(|_| late())?
-        .map_err(|error| unreachable_failure(name, &error, timeouts))?;
+    let response = sent.map_err(|_| late())?.map_err(|error| unreachable_failure(name, &error, timeouts))?;
     let (head, mut rest) = response.into_parts();
     if !head.status.is_success() {
         let own_key = candidate.credential.is_none();
         let body = tokio::time::timeout_at(first_byte_by, Limited::new(rest, ERROR_BODY).collect()).await;
-        let body = body
-            .ok()
-            .and_then(Result::ok)
-            .map(http_body_util::Collected::to_bytes);
+        let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes);
         return refusal(candidate, head, body, own_key, shared.clock.now());
     }
     let first = loop {
-        match tokio::time::timeout_at(first_byte_by, rest.frame())
-            .await
-            .map_err(|_| late())?
-        {
+        match tokio::time::timeout_at(first_byte_by, rest.frame()).await.map_err(|_| late())? {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) if data.is_empty() => {}
                 Ok(data) => break Some(data),
@@ -207,14 +183,7 @@ async fn once(
             None => break None,
         }
     };
-    Ok(Answer::Success {
-        head,
-        first,
-        rest,
-        strip_usage: prepared.strip_usage,
-        timeouts,
-        deadline,
-    })
+    Ok(Answer::Success { head, first, rest, strip_usage: prepared.strip_usage, timeouts, deadline })
 }
 
 fn seconds(duration: Duration) -> String {
@@ -232,11 +201,7 @@ fn unreachable_failure(
     error: &hyper_util::client::legacy::Error,
     timeouts: Timeouts,
 ) -> Box<Failure> {
-    tracing::debug!(
-        provider,
-        error = error as &dyn Error,
-        "the provider could not be asked"
-    );
+    tracing::debug!(provider, error = error as &dyn Error, "the provider could not be asked");
     if error.is_connect() && is_timeout(error) {
         let message = format!(
             "provider {provider:?} could not be reached within {} s (to connect)",
@@ -250,20 +215,13 @@ fn unreachable_failure(
         ("broken", "did not answer in valid HTTP, or closed the connection")
     };
     let cause = root(error);
-    Failure::error(
-        2,
-        true,
-        outcome,
-        GatewayError::Upstream(format!("provider {provider:?} {what}: {cause}")),
-    )
+    Failure::error(2, true, outcome, GatewayError::Upstream(format!("provider {provider:?} {what}: {cause}")))
 }
 
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
+        if error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
         {
             return true;
         }
@@ -297,12 +255,7 @@ fn refusal(
     };
     let Some(body) = body else {
         let message = format!("provider {name:?} answered with status {status} and broke off");
-        return Err(Failure::error(
-            2,
-            status.is_server_error(),
-            "broken",
-            GatewayError::Upstream(message),
-        ));
+        return Err(Failure::error(2, status.is_server_error(), "broken", GatewayError::Upstream(message)));
     };
     let retry_after = retry_after(&head.headers);
     let answer = Answer::Refusal { head, body };
@@ -311,58 +264,27 @@ fn refusal(
         StatusCode::UNAUTHORIZED => {
             cool(REFUSED_FOR);
             // the provider's own words would show part of a credential that is not the client's
-            let credential = candidate
-                .credential
-                .as_ref()
-                .map_or("", |credential| &*credential.name);
+            let credential = candidate.credential.as_ref().map_or("", |credential| &*credential.name);
             let message = format!(
                 "provider {name:?} refused the gateway's credential {credential:?} (401): its operator has to renew it"
             );
-            Err(Failure::error(
-                1,
-                false,
-                "unauthorized",
-                GatewayError::Upstream(message),
-            ))
+            Err(Failure::error(1, false, "unauthorized", GatewayError::Upstream(message)))
         }
         StatusCode::FORBIDDEN => {
             cool(REFUSED_FOR);
-            Err(Box::new(Failure {
-                rank: 4,
-                again: false,
-                last: false,
-                outcome: "forbidden",
-                answer: Ok(answer),
-            }))
+            Err(Failure::new(4, false, "forbidden", Ok(answer)))
         }
         StatusCode::TOO_MANY_REQUESTS => {
             cool(retry_after.unwrap_or(LIMITED_FOR).min(LIMITED_AT_MOST));
-            Err(Box::new(Failure {
-                rank: 5,
-                again: false,
-                last: own_key,
-                outcome: "rate_limited",
-                answer: Ok(answer),
-            }))
+            Err(Failure::new(5, false, "rate_limited", Ok(answer)))
         }
-        status if status.is_server_error() => Err(Failure {
-            rank: 4,
-            again: true,
-            last: false,
-            outcome: "server_error",
-            answer: Ok(answer),
-        }),
+        status if status.is_server_error() => Err(Failure::new(4, true, "server_error", Ok(answer))),
         status if status.is_client_error() => Ok(answer),
         _ => {
             let message = format!(
                 "provider {name:?} answered with status {status}, which is no answer: check its base URL"
             );
-            Err(Failure::error(
-                2,
-                false,
-                "redirect",
-                GatewayError::Upstream(message),
-            ))
+            Err(Failure::error(2, false, "redirect", GatewayError::Upstream(message)))
         }
     }
 }

@@ -13,17 +13,8 @@ use penstock_providers::AuthScheme;
 use crate::GatewayError;
 
 /// Texts that people put where a client library insists on a key.
-const PLACEHOLDERS: &[&str] = &[
-    "penstock",
-    "none",
-    "unused",
-    "dummy",
-    "local",
-    "empty",
-    "not-needed",
-    "no-key",
-    "sk-no-key-required",
-];
+const PLACEHOLDERS: &[&str] =
+    &["penstock", "none", "unused", "dummy", "local", "empty", "not-needed", "no-key", "sk-no-key-required"];
 
 /// A key as the client sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,11 +67,7 @@ pub fn authenticate(
         refuse_web_pages(headers)?;
     }
     let Some(key) = key.filter(|key| !key.secret.expose().trim().is_empty()) else {
-        return if open {
-            Ok(Caller::Open)
-        } else {
-            Err(refused(MISSING))
-        };
+        return if open { Ok(Caller::Open) } else { Err(refused(MISSING)) };
     };
     let text = key.secret.expose().trim();
     let digest = KeyDigest::of(text);
@@ -112,15 +99,9 @@ fn refused(message: &str) -> GatewayError {
 /// In open mode the only guard is that the caller is on this machine. A web page in a browser on this
 /// machine is not meant by that, whether it calls directly or through a name it made point here.
 fn refuse_web_pages(headers: &HeaderMap) -> Result<(), GatewayError> {
-    let text = |name| {
-        headers
-            .get(name)
-            .map(|value: &http::HeaderValue| value.to_str().unwrap_or("?"))
-    };
+    let text = |name| headers.get(name).map(|value: &http::HeaderValue| value.to_str().unwrap_or("?"));
     if let Some(origin) = text(ORIGIN)
-        && !origin
-            .split_once("://")
-            .is_some_and(|(_, authority)| is_local(authority))
+        && !origin.split_once("://").is_some_and(|(_, authority)| is_local(authority))
     {
         return Err(GatewayError::Forbidden(format!(
             "open mode serves programs on this machine, not the web page {origin:?}: create a key for it \
@@ -145,9 +126,7 @@ fn is_local(authority: &str) -> bool {
     };
     host.eq_ignore_ascii_case("localhost")
         || host.to_ascii_lowercase().ends_with(".localhost")
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

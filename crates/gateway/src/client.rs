@@ -29,10 +29,7 @@ impl Pieces {
     /// A body of these pieces, in order.
     pub fn new(pieces: Vec<Bytes>) -> Self {
         let left = pieces.iter().map(|piece| piece.len() as u64).sum();
-        Self {
-            pieces: pieces.into(),
-            left,
-        }
+        Self { pieces: pieces.into(), left }
     }
 }
 
@@ -68,12 +65,7 @@ impl Clients {
     /// Clients for these connect timeouts.
     pub(crate) fn new(connect_timeouts: impl IntoIterator<Item = Duration>) -> Self {
         let tls = tls();
-        Self(
-            connect_timeouts
-                .into_iter()
-                .map(|timeout| (timeout, client(tls.clone(), timeout)))
-                .collect(),
-        )
+        Self(connect_timeouts.into_iter().map(|timeout| (timeout, client(tls.clone(), timeout))).collect())
     }
 
     /// The client for a connect timeout that was announced to [`Self::new`].
@@ -88,11 +80,8 @@ fn client(tls: ClientConfig, connect_timeout: Duration) -> HttpClient {
     http.enforce_http(false);
     http.set_connect_timeout(Some(connect_timeout));
     http.set_keepalive(Some(Duration::from_mins(1)));
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(http);
+    let connector =
+        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)

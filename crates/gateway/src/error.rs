@@ -76,10 +76,7 @@ pub struct Class {
 impl GatewayError {
     /// An invalid request without a field to blame.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self::InvalidRequest {
-            message: message.into(),
-            param: None,
-        }
+        Self::InvalidRequest { message: message.into(), param: None }
     }
 
     /// Status, code and whether to try again.
@@ -97,11 +94,7 @@ impl GatewayError {
             Self::Overloaded(_) => (503, "overloaded", true),
             Self::UpstreamTimeout(_) => (504, "upstream_timeout", true),
         };
-        Class {
-            status,
-            code,
-            retryable,
-        }
+        Class { status, code, retryable }
     }
 
     /// The request field to blame.
@@ -122,13 +115,8 @@ impl GatewayError {
     ) -> T {
         let (message, request_id) = (self.to_string(), id.to_string());
         let Class { status, code, .. } = self.class();
-        let facts = ErrorFacts {
-            status,
-            code,
-            message: &message,
-            param: self.param(),
-            request_id: &request_id,
-        };
+        let facts =
+            ErrorFacts { status, code, message: &message, param: self.param(), request_id: &request_id };
         encode(dialect, &facts)
     }
 }

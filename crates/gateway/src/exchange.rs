@@ -60,21 +60,15 @@ pub struct Exchange {
 impl Exchange {
     /// Scans the body.
     pub fn open(request: Request) -> Result<Self, GatewayError> {
-        let envelope =
-            Envelope::read(request.dialect, &request.body).map_err(|error| GatewayError::InvalidRequest {
-                message: error.to_string(),
-                param: error.param(),
-            })?;
+        let envelope = Envelope::read(request.dialect, &request.body).map_err(|error| {
+            GatewayError::InvalidRequest { message: error.to_string(), param: error.param() }
+        })?;
         let requested = match (&request.path_model, &envelope.model) {
             (Some(path), _) => path.model.clone(),
             (None, Some(field)) => field.name.clone(),
             (None, None) => return Err(GatewayError::invalid("the request names no model")),
         };
-        Ok(Self {
-            request,
-            envelope,
-            requested,
-        })
+        Ok(Self { request, envelope, requested })
     }
 
     /// Whether the client asked for a stream.

@@ -79,26 +79,15 @@ pub(crate) struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared")
-            .field("routing", &self.routing)
-            .finish_non_exhaustive()
+        f.debug_struct("Shared").field("routing", &self.routing).finish_non_exhaustive()
     }
 }
 
 impl Gateway {
     /// A gateway of these parts.
     pub fn new(parts: Parts, clock: Arc<dyn Clock>) -> Self {
-        let Parts {
-            live,
-            routing,
-            table,
-            settling,
-            options,
-        } = parts;
-        let providers = routing
-            .providers()
-            .iter()
-            .map(|provider| provider.timeouts.connect);
+        let Parts { live, routing, table, settling, options } = parts;
+        let providers = routing.providers().iter().map(|provider| provider.timeouts.connect);
         let routes = routing.routes().filter_map(|route| route.timeouts.connect);
         let clients = Clients::new(providers.chain(routes).collect::<BTreeSet<_>>());
         let (stop, _) = watch::channel(false);
@@ -126,13 +115,7 @@ impl Gateway {
         key: Option<PresentedKey>,
         headers: &HeaderMap,
     ) -> Result<Caller, GatewayError> {
-        authenticate(
-            &self.0.live.current(),
-            self.0.options.access,
-            key,
-            headers,
-            self.now(),
-        )
+        authenticate(&self.0.live.current(), self.0.options.access, key, headers, self.now())
     }
 
     /// The models that the caller may ask for.
@@ -162,10 +145,7 @@ impl Gateway {
         let mut exchange = Exchange::open(request)?;
         pipeline::pre(&mut exchange)?;
         let resolution = resolve(&exchange, &shared.routing, &shared.settling.catalogue);
-        let full_name = resolution
-            .as_ref()
-            .ok()
-            .and_then(|resolution| resolution.full_name.as_deref());
+        let full_name = resolution.as_ref().ok().and_then(|resolution| resolution.full_name.as_deref());
         // before an unknown name is answered with near ones: those may be none of this caller's business
         admit::admit(&exchange, &shared.routing, full_name)?;
         let resolution = resolution?;
@@ -181,14 +161,7 @@ impl Gateway {
         let mut guard = reserve::reserve(&exchange, first, &shared.settling)?;
         let answer = attempt(shared, &exchange, planned, resolution.timeouts, &mut guard).await;
         match answer {
-            Ok(Answer::Success {
-                head,
-                first,
-                rest,
-                strip_usage,
-                timeouts,
-                deadline,
-            }) => {
+            Ok(Answer::Success { head, first, rest, strip_usage, timeouts, deadline }) => {
                 guard.first_byte();
                 let about = About {
                     request_id: exchange.request.id,
@@ -205,13 +178,7 @@ impl Gateway {
                     wait,
                     shared.stop.subscribe(),
                 );
-                Ok(respond::answer(
-                    head,
-                    body,
-                    ids,
-                    shared.options.on_client_gone,
-                    shared.tasks.clone(),
-                ))
+                Ok(respond::answer(head, body, ids, shared.options.on_client_gone, shared.tasks.clone()))
             }
             Ok(Answer::Refusal { head, body }) => {
                 guard.void();

@@ -39,10 +39,7 @@ pub(crate) fn list(
         && routing.provider(scope).is_none()
     {
         let message = format!("no provider {scope:?}");
-        return Err(GatewayError::NotFound {
-            message,
-            code: "provider_not_found",
-        });
+        return Err(GatewayError::NotFound { message, code: "provider_not_found" });
     }
     let mut listed = ListedModels::new();
     for provider in routing.providers() {
@@ -68,20 +65,9 @@ pub(crate) fn list(
             );
         }
     }
-    for route in routing
-        .routes()
-        .filter(|route| scope.is_none() && allowed(&route.name))
-    {
+    for route in routing.routes().filter(|route| scope.is_none() && allowed(&route.name)) {
         let id = route.name.to_string();
-        listed.insert(
-            id.clone(),
-            ListedModel {
-                id,
-                provider: None,
-                context: None,
-                max_output: None,
-            },
-        );
+        listed.insert(id.clone(), ListedModel { id, provider: None, context: None, max_output: None });
     }
     Ok(listed)
 }

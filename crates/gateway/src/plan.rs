@@ -32,9 +32,7 @@ pub fn plan(exchange: &Exchange, candidate: &Candidate) -> Option<Plan> {
         let ask_for_usage = request.dialect == Dialect::OpenaiChat && row.stream_usage == StreamUsage::Ask;
         return Some(Plan::Passthrough { ask_for_usage });
     }
-    row.dialects(request.operation)
-        .next()
-        .map(|to| Plan::Translate { to })
+    row.dialects(request.operation).next().map(|to| Plan::Translate { to })
 }
 
 /// The sentence for a client whose candidates could only answer in another dialect.

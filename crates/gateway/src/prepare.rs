@@ -72,12 +72,7 @@ pub(crate) fn remove(headers: &mut HeaderMap, ends_here: fn(&HeaderName) -> bool
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse::<HeaderName>().ok());
-    let ending: Vec<_> = headers
-        .keys()
-        .filter(|name| ends_here(name))
-        .cloned()
-        .chain(named)
-        .collect();
+    let ending: Vec<_> = headers.keys().filter(|name| ends_here(name)).cloned().chain(named).collect();
     for name in ending {
         headers.remove(name);
     }
@@ -91,9 +86,7 @@ pub fn prepare(
     plan: Plan,
 ) -> Result<Prepared, GatewayError> {
     let Plan::Passthrough { ask_for_usage } = plan else {
-        return Err(GatewayError::Unsupported(
-            "this version does not translate".to_owned(),
-        ));
+        return Err(GatewayError::Unsupported("this version does not translate".to_owned()));
     };
     let (pieces, strip_usage) = body(exchange, candidate, ask_for_usage);
     let mut request = http::Request::new(Pieces::new(pieces));
@@ -109,16 +102,9 @@ fn body(exchange: &Exchange, candidate: &Candidate, ask: bool) -> (Vec<Bytes>, b
     if let Some(field) = &exchange.envelope.model
         && field.name != *candidate.model
     {
-        patches.push(Patch {
-            span: field.value_span.clone(),
-            with: json_string(&candidate.model),
-        });
+        patches.push(Patch { span: field.value_span.clone(), with: json_string(&candidate.model) });
     }
-    let asked = if ask {
-        ask_for_usage(body, &exchange.envelope)
-    } else {
-        None
-    };
+    let asked = if ask { ask_for_usage(body, &exchange.envelope) } else { None };
     let strip_usage = asked.is_some();
     patches.extend(asked);
     (apply(body, patches), strip_usage)
@@ -127,27 +113,13 @@ fn body(exchange: &Exchange, candidate: &Candidate, ask: bool) -> (Vec<Bytes>, b
 fn uri(exchange: &Exchange, candidate: &Candidate) -> Result<Uri, GatewayError> {
     let request = &exchange.request;
     let provider = &candidate.provider;
-    if let (Some(uri), None) = (
-        provider.endpoint(request.operation, request.dialect),
-        &request.query,
-    ) {
+    if let (Some(uri), None) = (provider.endpoint(request.operation, request.dialect), &request.query) {
         return Ok(uri.clone());
     }
-    let template = provider
-        .row
-        .endpoint(request.operation, request.dialect)
-        .unwrap_or_default();
-    let action = request
-        .path_model
-        .as_ref()
-        .map_or("", |path| path.action.as_str());
-    let path = template
-        .replace("{model}", &path_segment(&candidate.model))
-        .replace("{action}", action);
-    let query = request
-        .query
-        .as_ref()
-        .map_or_else(String::new, |query| format!("?{query}"));
+    let template = provider.row.endpoint(request.operation, request.dialect).unwrap_or_default();
+    let action = request.path_model.as_ref().map_or("", |path| path.action.as_str());
+    let path = template.replace("{model}", &path_segment(&candidate.model)).replace("{action}", action);
+    let query = request.query.as_ref().map_or_else(String::new, |query| format!("?{query}"));
     format!("{}{path}{query}", provider.base_url)
         .parse()
         .map_err(|_| GatewayError::invalid("the model's name or the query cannot stand in a URL"))
@@ -159,13 +131,7 @@ fn path_segment(model: &str) -> String {
     let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/:@".contains(&byte);
     let encoded: String = model
         .bytes()
-        .map(|byte| {
-            if keep(byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
+        .map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect();
     encoded.replace("..", "%2E%2E")
 }
@@ -176,9 +142,7 @@ fn headers(exchange: &Exchange, forwarded: &HeaderMap, candidate: &Candidate) ->
     for (name, value) in &provider.headers {
         headers.entry(name).or_insert_with(|| value.clone());
     }
-    headers
-        .entry(header::CONTENT_TYPE)
-        .or_insert(HeaderValue::from_static("application/json"));
+    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     let auth = match (&candidate.credential, &exchange.request.caller) {
         (Some(credential), _) => credential.header.clone(),
         (None, Caller::OwnKey(own)) => {

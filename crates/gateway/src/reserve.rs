@@ -32,13 +32,7 @@ pub fn reserve(
         };
         GatewayError::Overloaded(message)
     })?;
-    Ok(SettleGuard::new(
-        Arc::clone(settling),
-        ticket,
-        draft,
-        exchange,
-        candidate,
-    ))
+    Ok(SettleGuard::new(Arc::clone(settling), ticket, draft, exchange, candidate))
 }
 
 /// The row as it would be if nothing more were ever heard of the request.
@@ -50,20 +44,13 @@ fn draft(exchange: &Exchange, candidate: &Candidate) -> Settlement {
         Caller::OwnKey(own) => (None, Some(Arc::clone(&own.tenant))),
     };
     let counted = request.operation != Operation::CountTokens;
-    let input = if counted {
-        exchange.envelope.estimated_input
-    } else {
-        0
-    };
+    let input = if counted { exchange.envelope.estimated_input } else { 0 };
     Settlement {
         request_id: request.id,
         at: request.at,
         route: exchange.requested.as_str().into(),
         provider: Arc::clone(&candidate.provider.name),
-        credential: candidate
-            .credential
-            .as_ref()
-            .map(|credential| Arc::clone(&credential.name)),
+        credential: candidate.credential.as_ref().map(|credential| Arc::clone(&credential.name)),
         org_id: user.map(|user| user.org_id),
         team_id: user.and_then(|user| user.team_id),
         user_id: user.map(|user| user.user_id),
@@ -72,10 +59,7 @@ fn draft(exchange: &Exchange, candidate: &Candidate) -> Settlement {
         operation: request.operation,
         dialect: request.dialect,
         model: Arc::clone(&candidate.model),
-        usage: Usage {
-            input,
-            ..Usage::default()
-        },
+        usage: Usage { input, ..Usage::default() },
         raw_usage: None,
         cost: None,
         price_version: None,

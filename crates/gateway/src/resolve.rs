@@ -50,18 +50,12 @@ pub fn resolve(
     };
     let requested = exchange.requested.as_str();
     if let Some(name) = &exchange.request.provider {
-        let provider = routing
-            .provider(name)
-            .ok_or_else(|| unknown_provider(name, routing))?;
+        let provider = routing.provider(name).ok_or_else(|| unknown_provider(name, routing))?;
         return Ok(direct(provider, requested));
     }
     let name = routing.unaliased(requested);
     if let Some(route) = routing.route(&name) {
-        return Ok(Resolution {
-            members: route.members.clone(),
-            timeouts: route.timeouts,
-            full_name: None,
-        });
+        return Ok(Resolution { members: route.members.clone(), timeouts: route.timeouts, full_name: None });
     }
     if let Some((provider, model)) = name.split_once('/')
         && let Some(provider) = routing.provider(provider)
@@ -70,27 +64,13 @@ pub fn resolve(
         return Ok(direct(provider, model));
     }
     let speaks = |provider: &&Arc<Provider>| {
-        provider
-            .row
-            .endpoint(exchange.request.operation, exchange.request.dialect)
-            .is_some()
+        provider.row.endpoint(exchange.request.operation, exchange.request.dialect).is_some()
     };
-    let serving: Vec<_> = routing
-        .providers()
-        .iter()
-        .filter(|provider| provider.serves(&name, catalogue))
-        .collect();
+    let serving: Vec<_> =
+        routing.providers().iter().filter(|provider| provider.serves(&name, catalogue)).collect();
     // configured providers stand first; among equals the one that needs no translation
-    let configured: Vec<_> = serving
-        .iter()
-        .copied()
-        .filter(|provider| provider.configured)
-        .collect();
-    let serving = if configured.is_empty() {
-        serving
-    } else {
-        configured
-    };
+    let configured: Vec<_> = serving.iter().copied().filter(|provider| provider.configured).collect();
+    let serving = if configured.is_empty() { serving } else { configured };
     match serving.iter().copied().find(speaks).or(serving.first().copied()) {
         Some(provider) => Ok(direct(provider, &name)),
         None => Err(unknown_model(requested, routing, catalogue)),
@@ -125,11 +105,7 @@ pub fn candidates(
     let (mut ready, mut cooling) = (Vec::new(), Vec::new());
     for member in &resolution.members {
         for credential in &member.0.credentials {
-            let list = if credential.is_cooling(now) {
-                &mut cooling
-            } else {
-                &mut ready
-            };
+            let list = if credential.is_cooling(now) { &mut cooling } else { &mut ready };
             list.push(candidate(member, Some(credential)));
         }
     }
@@ -149,11 +125,7 @@ fn no_credential(provider: &Provider) -> GatewayError {
 }
 
 fn unknown_provider(name: &str, routing: &Routing) -> GatewayError {
-    let known: Vec<_> = routing
-        .providers()
-        .iter()
-        .map(|provider| &*provider.name)
-        .collect();
+    let known: Vec<_> = routing.providers().iter().map(|provider| &*provider.name).collect();
     GatewayError::NotFound {
         message: format!("no provider {name:?}{}", near(name, known.into_iter())),
         code: "provider_not_found",
@@ -162,32 +134,17 @@ fn unknown_provider(name: &str, routing: &Routing) -> GatewayError {
 
 fn unknown_model(requested: &str, routing: &Routing, catalogue: &Catalogue) -> GatewayError {
     let routes = routing.routes().map(|route| route.name.to_string());
-    let models = routing
-        .providers()
-        .iter()
-        .filter(|provider| provider.configured)
-        .flat_map(|provider| {
-            let listed = provider.listed(catalogue).into_iter();
-            listed.map(|model| {
-                if requested.contains('/') {
-                    format!("{}/{model}", provider.name)
-                } else {
-                    model.to_owned()
-                }
-            })
-        });
+    let models = routing.providers().iter().filter(|provider| provider.configured).flat_map(|provider| {
+        let listed = provider.listed(catalogue).into_iter();
+        listed.map(|model| {
+            if requested.contains('/') { format!("{}/{model}", provider.name) } else { model.to_owned() }
+        })
+    });
     let known: Vec<_> = routes.chain(models).collect();
     let near = near(requested, known.iter().map(String::as_str));
-    let hint = if near.is_empty() {
-        ": see GET /v1/models, or name it as \"provider/model\""
-    } else {
-        ""
-    };
+    let hint = if near.is_empty() { ": see GET /v1/models, or name it as \"provider/model\"" } else { "" };
     let shown = String::from_utf8_lossy(&json_string(requested)).into_owned();
-    GatewayError::NotFound {
-        message: format!("no model {shown}{near}{hint}"),
-        code: "model_not_found",
-    }
+    GatewayError::NotFound { message: format!("no model {shown}{near}{hint}"), code: "model_not_found" }
 }
 
 /// `: did you mean "a" or "b"?`, or nothing.

@@ -88,9 +88,9 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Answer(Answering {
-                answer: Some(answer), ..
-            }) => Pin::new(answer.as_mut()).poll_frame(context),
+            Self::Answer(Answering { answer: Some(answer), .. }) => {
+                Pin::new(answer.as_mut()).poll_frame(context)
+            }
             Self::Answer(_) => Poll::Ready(None),
         }
     }
@@ -98,10 +98,9 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
-            Self::Answer(answering) => answering
-                .answer
-                .as_ref()
-                .is_none_or(|answer| AnswerBody::is_over(answer)),
+            Self::Answer(answering) => {
+                answering.answer.as_ref().is_none_or(|answer| AnswerBody::is_over(answer))
+            }
         }
     }
 
@@ -122,11 +121,7 @@ pub(crate) fn answer(
     tasks: TaskTracker,
 ) -> Response<Body> {
     let unchanged = answer.is_unchanged();
-    let answering = Answering {
-        answer: Some(Box::new(answer)),
-        on_client_gone,
-        tasks,
-    };
+    let answering = Answering { answer: Some(Box::new(answer)), on_client_gone, tasks };
     let mut response = from_upstream(head, Body::Answer(answering), request);
     if !unchanged {
         response.headers_mut().remove(header::CONTENT_LENGTH);
@@ -151,10 +146,7 @@ pub struct Ids {
 impl Ids {
     /// The ids of a request with these headers.
     pub fn new(request: RequestId, headers: &HeaderMap) -> Self {
-        Self {
-            request,
-            client: headers.get(&X_REQUEST_ID).cloned(),
-        }
+        Self { request, client: headers.get(&X_REQUEST_ID).cloned() }
     }
 
     /// Puts them into the headers of a response.

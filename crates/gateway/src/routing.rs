@@ -160,8 +160,7 @@ pub struct Credential {
 impl Credential {
     /// Leaves the credential alone for a while.
     pub fn cool(&self, now: Timestamp, duration: Duration) {
-        self.cooling_until
-            .fetch_max(now.plus(duration).0, Ordering::Relaxed);
+        self.cooling_until.fetch_max(now.plus(duration).0, Ordering::Relaxed);
     }
 
     /// Whether it is being left alone.
@@ -199,21 +198,14 @@ impl Provider {
 
     /// The price of `model` in force here.
     pub fn price<'a>(&'a self, model: &str, catalogue: &'a Catalogue) -> Option<&'a Price> {
-        let own = self
-            .models
-            .iter()
-            .find(|(id, _)| id == model)
-            .and_then(|(_, price)| price.as_ref());
+        let own = self.models.iter().find(|(id, _)| id == model).and_then(|(_, price)| price.as_ref());
         own.or_else(|| catalogue.get(&self.row.name, model).map(|model| &model.price))
     }
 
     /// The models it lists: those configured, else those of the catalogue.
     pub fn listed<'a>(&'a self, catalogue: &'a Catalogue) -> Vec<&'a str> {
         if self.models.is_empty() {
-            return catalogue
-                .models(&self.row.name)
-                .map(|model| model.id.as_str())
-                .collect();
+            return catalogue.models(&self.row.name).map(|model| model.id.as_str()).collect();
         }
         self.models.iter().map(|(id, _)| id.as_str()).collect()
     }
@@ -261,18 +253,12 @@ impl Routing {
         for provider in &spec.providers {
             check_name("provider", &provider.name)?;
             if !names.insert(provider.name.clone()) {
-                return Err(RoutingError::Repeated {
-                    what: "provider",
-                    name: provider.name.clone(),
-                });
+                return Err(RoutingError::Repeated { what: "provider", name: provider.name.clone() });
             }
             providers.push(Arc::new(build(provider, table, spec.timeouts, true)?));
         }
         if spec.own_keys {
-            for row in table
-                .rows()
-                .filter(|row| row.base_url.is_some() && !names.contains(&row.name))
-            {
+            for row in table.rows().filter(|row| row.base_url.is_some() && !names.contains(&row.name)) {
                 let provider = ProviderSpec {
                     name: row.name.clone(),
                     channel: row.name.clone(),
@@ -281,17 +267,11 @@ impl Routing {
                 providers.push(Arc::new(build(&provider, table, spec.timeouts, false)?));
             }
         }
-        let mut routing = Self {
-            providers,
-            ..Self::default()
-        };
+        let mut routing = Self { providers, ..Self::default() };
         for route in spec.routes {
             let route = routing.route_of(route)?;
             if let Some(repeated) = routing.routes.insert(route.name.to_string(), Arc::new(route)) {
-                return Err(RoutingError::Repeated {
-                    what: "route",
-                    name: repeated.name.to_string(),
-                });
+                return Err(RoutingError::Repeated { what: "route", name: repeated.name.to_string() });
             }
         }
         routing.aliases = spec.aliases.into_iter().map(alias_of).collect::<Result<_, _>>()?;
@@ -323,9 +303,7 @@ impl Routing {
         self.aliases
             .iter()
             .find(|alias| alias.pattern.is_match(requested))
-            .map_or(requested.into(), |alias| {
-                alias.pattern.replace(requested, alias.target.as_str())
-            })
+            .map_or(requested.into(), |alias| alias.pattern.replace(requested, alias.target.as_str()))
     }
 
     fn route_of(&self, spec: RouteSpec) -> Result<Route, RoutingError> {
@@ -338,56 +316,32 @@ impl Routing {
             None => Err(RoutingError::UnknownMember {
                 route: spec.name.clone(),
                 provider: member.provider,
-                known: list(
-                    self.providers
-                        .iter()
-                        .filter(|found| found.configured)
-                        .map(|found| &*found.name),
-                ),
+                known: list(self.providers.iter().filter(|found| found.configured).map(|found| &*found.name)),
             }),
         };
         let members = spec.members.into_iter().map(member).collect::<Result<_, _>>()?;
-        Ok(Route {
-            name: spec.name.into(),
-            members,
-            timeouts: spec.timeouts,
-        })
+        Ok(Route { name: spec.name.into(), members, timeouts: spec.timeouts })
     }
 }
 
 fn alias_of((alias, target): (String, String)) -> Result<Alias, RoutingError> {
     match Regex::new(&format!("^(?:{alias})$")) {
         Ok(pattern) => Ok(Alias { pattern, target }),
-        Err(error) => Err(RoutingError::BadAlias {
-            alias,
-            problem: error.to_string(),
-        }),
+        Err(error) => Err(RoutingError::BadAlias { alias, problem: error.to_string() }),
     }
 }
 
 fn check_name(what: &'static str, name: &str) -> Result<(), RoutingError> {
-    let bad = |problem| {
-        Err(RoutingError::BadName {
-            what,
-            name: name.to_owned(),
-            problem,
-        })
-    };
+    let bad = |problem| Err(RoutingError::BadName { what, name: name.to_owned(), problem });
     if name.trim().is_empty() {
         return bad("expected a name that is not empty");
     }
-    if what == "provider"
-        && !name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    if what == "provider" && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     {
         return bad("expected letters, digits, '-', '_' and '.' only, since it stands in paths");
     }
     if what == "provider"
-        && [
-            "v1", "v1beta", "admin", "healthz", "readyz", "metrics", "version", "api",
-        ]
-        .contains(&name)
+        && ["v1", "v1beta", "admin", "healthz", "readyz", "metrics", "version", "api"].contains(&name)
     {
         return bad("expected a name that is not one of the gateway's own paths");
     }
@@ -396,11 +350,7 @@ fn check_name(what: &'static str, name: &str) -> Result<(), RoutingError> {
 
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.collect();
-    if names.is_empty() {
-        "(none)".to_owned()
-    } else {
-        names.join(", ")
-    }
+    if names.is_empty() { "(none)".to_owned() } else { names.join(", ") }
 }
 
 fn build(
@@ -409,29 +359,20 @@ fn build(
     timeouts: Timeouts,
     configured: bool,
 ) -> Result<Provider, RoutingError> {
-    let row = table
-        .get(&spec.channel)
-        .ok_or_else(|| RoutingError::UnknownChannel {
-            provider: spec.name.clone(),
-            channel: spec.channel.clone(),
-            known: list(table.rows().map(|row| row.name.as_str())),
-        })?;
-    let base_url =
-        spec.base_url
-            .as_ref()
-            .or(row.base_url.as_ref())
-            .ok_or_else(|| RoutingError::NoBaseUrl {
-                provider: spec.name.clone(),
-                channel: spec.channel.clone(),
-            })?;
+    let row = table.get(&spec.channel).ok_or_else(|| RoutingError::UnknownChannel {
+        provider: spec.name.clone(),
+        channel: spec.channel.clone(),
+        known: list(table.rows().map(|row| row.name.as_str())),
+    })?;
+    let base_url = spec.base_url.as_ref().or(row.base_url.as_ref()).ok_or_else(|| {
+        RoutingError::NoBaseUrl { provider: spec.name.clone(), channel: spec.channel.clone() }
+    })?;
     let base_url = base_url.trim_end_matches('/').to_owned();
     check_base_url(&spec.name, &base_url)?;
     let mut endpoints = HashMap::new();
     for (operation, paths) in &row.endpoints {
         for (dialect, path) in paths.iter().filter(|(_, path)| !path.contains('{')) {
-            let uri = format!("{base_url}{path}")
-                .parse()
-                .map_err(|_| bad_url(&spec.name, &base_url))?;
+            let uri = format!("{base_url}{path}").parse().map_err(|_| bad_url(&spec.name, &base_url))?;
             endpoints.insert((*operation, *dialect), uri);
         }
     }
@@ -454,11 +395,7 @@ fn build(
 
 fn credentials(spec: &ProviderSpec, row: &ProviderRow) -> Result<Vec<Arc<Credential>>, RoutingError> {
     let credential = |name: &str, header| {
-        Arc::new(Credential {
-            name: name.into(),
-            header,
-            cooling_until: AtomicI64::new(0),
-        })
+        Arc::new(Credential { name: name.into(), header, cooling_until: AtomicI64::new(0) })
     };
     if row.auth.header_name().is_none() || (row.local && spec.credentials.is_empty()) {
         return Ok(vec![credential("none", None)]);
@@ -467,10 +404,7 @@ fn credentials(spec: &ProviderSpec, row: &ProviderRow) -> Result<Vec<Arc<Credent
         // the one place where a credential's secret is taken out: into a header marked sensitive
         match row.auth.header(secret.expose().trim()) {
             Some(Ok(header)) => Ok(credential(name, Some(header))),
-            _ => Err(RoutingError::BadCredential {
-                provider: spec.name.clone(),
-                credential: name.clone(),
-            }),
+            _ => Err(RoutingError::BadCredential { provider: spec.name.clone(), credential: name.clone() }),
         }
     });
     ready.collect()
@@ -478,11 +412,7 @@ fn credentials(spec: &ProviderSpec, row: &ProviderRow) -> Result<Vec<Arc<Credent
 
 fn check_base_url(provider: &str, url: &str) -> Result<(), RoutingError> {
     let bad = |problem| {
-        Err(RoutingError::BadBaseUrl {
-            provider: provider.to_owned(),
-            url: redacted(url),
-            problem,
-        })
+        Err(RoutingError::BadBaseUrl { provider: provider.to_owned(), url: redacted(url), problem })
     };
     let Ok(uri) = url.parse::<Uri>() else {
         return Err(bad_url(provider, url));
@@ -490,19 +420,13 @@ fn check_base_url(provider: &str, url: &str) -> Result<(), RoutingError> {
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return bad("expected http:// or https://");
     }
-    if uri
-        .authority()
-        .is_none_or(|authority| authority.as_str().contains('@'))
-    {
+    if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
         return bad("expected a host without user name and password: put the secret into a credential");
     }
     if uri.query().is_some() {
         return bad("expected no query");
     }
-    if matches!(
-        uri.host(),
-        Some("169.254.169.254" | "metadata.google.internal" | "[fd00:ec2::254]")
-    ) {
+    if matches!(uri.host(), Some("169.254.169.254" | "metadata.google.internal" | "[fd00:ec2::254]")) {
         return bad("this is the metadata service of a cloud, which holds the machine's own credentials");
     }
     Ok(())

@@ -36,17 +36,9 @@ impl Settling {
     pub fn priced(&self, settlement: Settlement, provider: &Provider) -> Settlement {
         let free = settlement.operation == Operation::CountTokens;
         let price = provider.price(&settlement.model, &self.catalogue);
-        let cost = if free {
-            Some(Usd::ZERO)
-        } else {
-            price.map(|price| price.cost(&settlement.usage))
-        };
+        let cost = if free { Some(Usd::ZERO) } else { price.map(|price| price.cost(&settlement.usage)) };
         let price_version = cost.map(|_| self.catalogue.version().into());
-        Settlement {
-            cost,
-            price_version,
-            ..settlement
-        }
+        Settlement { cost, price_version, ..settlement }
     }
 }
 
@@ -73,24 +65,14 @@ impl SettleGuard {
     ) -> Self {
         let provider = Arc::clone(&candidate.provider);
         let arrived = exchange.request.arrived;
-        Self {
-            settling,
-            ticket: Some(ticket),
-            draft,
-            provider,
-            arrived,
-            ttft_ms: None,
-        }
+        Self { settling, ticket: Some(ticket), draft, provider, arrived, ttft_ms: None }
     }
 
     /// Another candidate is tried: it is the one that will owe.
     pub fn now_with(&mut self, candidate: &Candidate) {
         self.provider = Arc::clone(&candidate.provider);
         self.draft.provider = Arc::clone(&candidate.provider.name);
-        self.draft.credential = candidate
-            .credential
-            .as_ref()
-            .map(|credential| Arc::clone(&credential.name));
+        self.draft.credential = candidate.credential.as_ref().map(|credential| Arc::clone(&credential.name));
         self.draft.model = Arc::clone(&candidate.model);
     }
 
@@ -121,14 +103,7 @@ impl SettleGuard {
     /// Nobody reads on: the client has gone, or this process is ending the request itself.
     pub fn abandon(&mut self, observed: &Observed) {
         let stopping = self.settling.stopping.load(Ordering::Relaxed);
-        self.settle(
-            observed,
-            if stopping {
-                Ended::Interrupted
-            } else {
-                Ended::ClientGone
-            },
-        );
+        self.settle(observed, if stopping { Ended::Interrupted } else { Ended::ClientGone });
     }
 
     /// Notes the end. Later calls do nothing.
@@ -173,27 +148,11 @@ fn usage(draft: &Settlement, observed: &Observed, ended: Ended) -> (Usage, Usage
         Some(reported) if whole => (reported.usage, UsageSource::Upstream),
         Some(reported) => {
             let output = reported.usage.output.max(observed.estimated_output());
-            (
-                Usage {
-                    output,
-                    ..reported.usage
-                },
-                UsageSource::Estimated,
-            )
+            (Usage { output, ..reported.usage }, UsageSource::Estimated)
         }
         None => {
-            let output = if draft.operation == Operation::Embed {
-                0
-            } else {
-                observed.estimated_output()
-            };
-            (
-                Usage {
-                    output,
-                    ..draft.usage
-                },
-                UsageSource::Estimated,
-            )
+            let output = if draft.operation == Operation::Embed { 0 } else { observed.estimated_output() };
+            (Usage { output, ..draft.usage }, UsageSource::Estimated)
         }
     }
 }
@@ -205,11 +164,7 @@ fn millis(since: Instant) -> u64 {
 fn count(settlement: &Settlement) {
     let provider = settlement.provider.to_string();
     // a model without a known price may be any text that a client sent: no label of its own
-    let model = if settlement.cost.is_some() {
-        settlement.model.to_string()
-    } else {
-        "other".to_owned()
-    };
+    let model = if settlement.cost.is_some() { settlement.model.to_string() } else { "other".to_owned() };
     let tokens = |kind: &'static str, count: u64| {
         if count > 0 {
             metrics::counter!("penstock_tokens_total", "provider" => provider.clone(), "model" => model.clone(), "kind" => kind)
@@ -219,10 +174,7 @@ fn count(settlement: &Settlement) {
     tokens("input", settlement.usage.input);
     tokens("output", settlement.usage.output);
     tokens("cache_read", settlement.usage.cache_read);
-    tokens(
-        "cache_write",
-        settlement.usage.cache_write_5m + settlement.usage.cache_write_1h,
-    );
+    tokens("cache_write", settlement.usage.cache_write_5m + settlement.usage.cache_write_1h);
     if settlement.source != UsageSource::Upstream {
         metrics::counter!("penstock_usage_estimated_total", "provider" => provider).increment(1);
     }

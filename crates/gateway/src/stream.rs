@@ -53,19 +53,14 @@ enum Mode {
 
 impl Mode {
     fn of(headers: &HeaderMap, strip_usage: bool) -> Self {
-        let text = |name| {
-            headers
-                .get(name)
-                .and_then(|value: &http::HeaderValue| value.to_str().ok())
-        };
+        let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
         if text(CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
             return Self::Opaque;
         }
         match text(CONTENT_TYPE) {
-            Some(kind) if kind.trim_start().starts_with("text/event-stream") => Self::Events {
-                splitter: Splitter::default(),
-                strip_usage,
-            },
+            Some(kind) if kind.trim_start().starts_with("text/event-stream") => {
+                Self::Events { splitter: Splitter::default(), strip_usage }
+            }
             _ => Self::Document,
         }
     }
@@ -98,17 +93,7 @@ impl AnswerBody {
     ) -> Self {
         let observer = Observer::new(about.dialect);
         let mode = Mode::of(&head.headers, strip_usage);
-        Self {
-            about,
-            first,
-            upstream,
-            mode,
-            observer,
-            guard,
-            wait,
-            stop,
-            over: false,
-        }
+        Self { about, first, upstream, mode, observer, guard, wait, stop, over: false }
     }
 
     /// Whether the bytes are the provider's own, one for one.
@@ -152,10 +137,8 @@ impl AnswerBody {
                 Some(Ok(chunk)) => self.take(chunk, complete),
                 Some(Err(error)) => {
                     tracing::warn!(request_id = %self.about.request_id, provider = %self.about.provider, %error, "the answer broke off");
-                    let message = format!(
-                        "provider {:?} broke off in the middle of its answer",
-                        &*self.about.provider
-                    );
+                    let message =
+                        format!("provider {:?} broke off in the middle of its answer", &*self.about.provider);
                     return Poll::Ready(Some(self.break_off(&GatewayError::Upstream(message))));
                 }
                 None => self.end(complete),
@@ -170,10 +153,7 @@ impl AnswerBody {
     /// What of `chunk` may go on now. The last of it is settled first.
     fn take(&mut self, chunk: Bytes, complete: Ended) -> Option<Bytes> {
         let out = match &mut self.mode {
-            Mode::Events {
-                splitter,
-                strip_usage: strip,
-            } => {
+            Mode::Events { splitter, strip_usage: strip } => {
                 let (strip, block) = (*strip, splitter.push(&chunk)?);
                 read_block(&mut self.observer, block, strip)
             }
@@ -197,14 +177,9 @@ impl AnswerBody {
     fn end(&mut self, complete: Ended) -> Option<Bytes> {
         self.over = true;
         let rest = match &mut self.mode {
-            Mode::Events {
-                splitter,
-                strip_usage: strip,
-            } => {
+            Mode::Events { splitter, strip_usage: strip } => {
                 let strip = *strip;
-                splitter
-                    .rest()
-                    .map(|block| read_block(&mut self.observer, block, strip))
+                splitter.rest().map(|block| read_block(&mut self.observer, block, strip))
             }
             Mode::Document | Mode::Opaque => None,
         };
@@ -224,8 +199,7 @@ impl AnswerBody {
             Mode::Events { .. } => (observed.terminal || observed.finished) && !observed.failed,
             Mode::Document | Mode::Opaque => true,
         };
-        self.guard
-            .settle(observed, if whole { complete } else { Ended::Interrupted });
+        self.guard.settle(observed, if whole { complete } else { Ended::Interrupted });
     }
 
     /// Ends an answer that cannot go on: an error event where there are events, else a cut connection,
@@ -266,11 +240,7 @@ fn read_block(observer: &mut Observer, block: Block, strip: bool) -> Bytes {
         return block.bytes;
     }
     observer.block(&block.bytes);
-    if strip {
-        strip_usage(block.bytes)
-    } else {
-        block.bytes
-    }
+    if strip { strip_usage(block.bytes) } else { block.bytes }
 }
 
 /// Why waiting ended.
@@ -291,21 +261,13 @@ pub(crate) struct Wait {
 
 impl std::fmt::Debug for Wait {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Wait")
-            .field("waiting", &self.waiting)
-            .finish_non_exhaustive()
+        f.debug_struct("Wait").field("waiting", &self.waiting).finish_non_exhaustive()
     }
 }
 
 impl Wait {
     pub(crate) fn new(timeouts: Timeouts, deadline: Instant) -> Self {
-        Self {
-            timeouts,
-            deadline,
-            timer: None,
-            waiting: false,
-            stopped: None,
-        }
+        Self { timeouts, deadline, timer: None, waiting: false, stopped: None }
     }
 
     /// Something has arrived.
@@ -336,11 +298,7 @@ impl Wait {
         };
         std::task::ready!(timer.as_mut().poll(context));
         let total = timer.deadline() >= self.deadline;
-        Poll::Ready(if total {
-            Late::Total(self.timeouts.total)
-        } else {
-            Late::Idle(self.timeouts.idle)
-        })
+        Poll::Ready(if total { Late::Total(self.timeouts.total) } else { Late::Idle(self.timeouts.idle) })
     }
 }
 

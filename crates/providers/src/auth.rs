@@ -25,13 +25,8 @@ pub enum AuthScheme {
 
 impl AuthScheme {
     /// Every scheme.
-    pub const ALL: &'static [Self] = &[
-        Self::Bearer,
-        Self::XApiKey,
-        Self::XGoogApiKey,
-        Self::ApiKey,
-        Self::None,
-    ];
+    pub const ALL: &'static [Self] =
+        &[Self::Bearer, Self::XApiKey, Self::XGoogApiKey, Self::ApiKey, Self::None];
 
     /// The header the scheme uses, if it uses one.
     pub fn header_name(self) -> Option<HeaderName> {

@@ -85,10 +85,7 @@ impl Catalogue {
         };
         let rows = take_rows::<Row>(&mut table, "model", &["provider", "id"])?;
         refuse_rest(&table, "`version` and `[[model]]` rows")?;
-        let mut catalogue = Self {
-            version,
-            ..Self::default()
-        };
+        let mut catalogue = Self { version, ..Self::default() };
         for Named { label, row } in rows {
             catalogue.insert_new(&label, row.into_model())?;
         }
@@ -101,10 +98,7 @@ impl Catalogue {
     /// Entries without a provider or a price per input token are left out, provider names are
     /// translated to those of the provider table, and the version is made from the text.
     pub fn parse_public_json(text: &str) -> Result<Self, TableError> {
-        let mut catalogue = Self {
-            version: public_json::version(text),
-            ..Self::default()
-        };
+        let mut catalogue = Self { version: public_json::version(text), ..Self::default() };
         for (label, model) in public_json::models(text)? {
             // The public file has a few models both with and without the provider before the id.
             if !catalogue.has(&model.provider, &model.id) {
@@ -151,9 +145,7 @@ impl Catalogue {
     }
 
     fn has(&self, provider: &str, name: &str) -> bool {
-        self.index
-            .get(provider)
-            .is_some_and(|names| names.contains_key(name))
+        self.index.get(provider).is_some_and(|names| names.contains_key(name))
     }
 
     fn insert_new(&mut self, label: &str, mut model: CatalogueModel) -> Result<(), TableError> {

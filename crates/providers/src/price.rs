@@ -44,11 +44,7 @@ impl Price {
     /// What `usage` costs, unrounded.
     pub fn cost(&self, usage: &Usage) -> Usd {
         let total = usage.total_input();
-        let tier = self
-            .tiers
-            .iter()
-            .filter(|tier| total > tier.above)
-            .max_by_key(|tier| tier.above);
+        let tier = self.tiers.iter().filter(|tier| total > tier.above).max_by_key(|tier| tier.above);
         match tier {
             Some(tier) => Rates {
                 input: tier.input,
@@ -169,12 +165,7 @@ mod tests {
 
     #[test]
     fn a_tier_starts_above_its_bound_and_prices_the_whole_request() {
-        let at = Usage {
-            input: 1,
-            cache_read: 199_999,
-            output: 10,
-            ..Usage::default()
-        };
+        let at = Usage { input: 1, cache_read: 199_999, output: 10, ..Usage::default() };
         // 0.000003 + 0.0599997 + 0.00015
         assert_eq!(sonnet().cost(&at), usd("0.0601527"));
         let over = Usage { input: 2, ..at };
@@ -192,16 +183,10 @@ mod tests {
             cache_write_5m: None,
             cache_write_1h: None,
         };
-        let price = Price {
-            input: usd("1"),
-            tiers: vec![tier(200, "3"), tier(100, "2")],
-            ..Price::default()
-        };
+        let price =
+            Price { input: usd("1"), tiers: vec![tier(200, "3"), tier(100, "2")], ..Price::default() };
         for (input, cost) in [(100, "0.0001"), (101, "0.000202"), (201, "0.000603")] {
-            let usage = Usage {
-                input,
-                ..Usage::default()
-            };
+            let usage = Usage { input, ..Usage::default() };
             assert_eq!(price.cost(&usage), usd(cost), "{input}");
         }
     }
@@ -214,15 +199,9 @@ mod tests {
             cache_write_1h: 1_000_000,
             ..Usage::default()
         };
-        let plain = Price {
-            input: usd("2"),
-            ..Price::default()
-        };
+        let plain = Price { input: usd("2"), ..Price::default() };
         assert_eq!(plain.cost(&usage), usd("6"));
-        let short_writes = Price {
-            cache_write_5m: Some(usd("2.5")),
-            ..plain
-        };
+        let short_writes = Price { cache_write_5m: Some(usd("2.5")), ..plain };
         assert_eq!(short_writes.cost(&usage), usd("7"));
     }
 }

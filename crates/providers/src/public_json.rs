@@ -26,10 +26,7 @@ pub(crate) fn models(text: &str) -> Result<Vec<(String, CatalogueModel)>, TableE
             row: label.clone(),
             problem: format!("expected an object: {error}"),
         })?;
-        let entry = Entry {
-            label: &label,
-            fields,
-        };
+        let entry = Entry { label: &label, fields };
         if let Some(model) = entry.model(key)? {
             models.push((label, model));
         }
@@ -173,9 +170,7 @@ fn bare_id<'a>(key: &'a str, named: &str) -> &'a str {
 }
 
 fn is_prefix_of(first: &str, named: &str) -> bool {
-    named
-        .strip_prefix(first)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
+    named.strip_prefix(first).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
 }
 
 #[cfg(test)]

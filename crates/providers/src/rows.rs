@@ -25,9 +25,7 @@ pub(crate) fn take_rows<T: DeserializeOwned>(
         Some(Value::Array(values)) => values,
         Some(other) => {
             let found = other.type_str();
-            return Err(TableError::Top(format!(
-                "expected `[[{kind}]]` rows, found {found}"
-            )));
+            return Err(TableError::Top(format!("expected `[[{kind}]]` rows, found {found}")));
         }
     };
     values
@@ -50,20 +48,11 @@ pub(crate) fn take_rows<T: DeserializeOwned>(
 pub(crate) fn refuse_rest(table: &Table, expected: &str) -> Result<(), TableError> {
     match table.keys().next() {
         None => Ok(()),
-        Some(key) => Err(TableError::Top(format!(
-            "unknown field `{key}`, expected {expected}"
-        ))),
+        Some(key) => Err(TableError::Top(format!("unknown field `{key}`, expected {expected}"))),
     }
 }
 
 fn label(value: &Value, kind: &str, name_fields: &[&str], index: usize) -> String {
-    let names: Vec<&str> = name_fields
-        .iter()
-        .filter_map(|field| value.get(field)?.as_str())
-        .collect();
-    if names.is_empty() {
-        format!("{kind} row {}", index + 1)
-    } else {
-        format!("{kind} {}", names.join("/"))
-    }
+    let names: Vec<&str> = name_fields.iter().filter_map(|field| value.get(field)?.as_str()).collect();
+    if names.is_empty() { format!("{kind} row {}", index + 1) } else { format!("{kind} {}", names.join("/")) }
 }

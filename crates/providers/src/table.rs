@@ -80,10 +80,7 @@ impl ProviderRow {
 
     /// The dialects in which the provider takes `operation`, in the order of the docs.
     pub fn dialects(&self, operation: Operation) -> impl Iterator<Item = Dialect> {
-        self.endpoints
-            .get(&operation)
-            .into_iter()
-            .flat_map(|paths| paths.keys().copied())
+        self.endpoints.get(&operation).into_iter().flat_map(|paths| paths.keys().copied())
     }
 
     /// Whether the provider is taken to serve `model`, an upstream id.
@@ -115,11 +112,8 @@ impl ProviderRow {
                 return fault(&field, "a lower-case header name and a value to send", name);
             }
         }
-        let lists = [
-            ("env_key", &self.env_key),
-            ("key_prefixes", &self.key_prefixes),
-            ("models", &self.models),
-        ];
+        let lists =
+            [("env_key", &self.env_key), ("key_prefixes", &self.key_prefixes), ("models", &self.models)];
         for (field, values) in lists {
             if let Some(empty) = values.iter().find(|value| value.trim().is_empty()) {
                 return fault(field, "texts that are not empty", empty);
@@ -187,9 +181,7 @@ impl ProviderTable {
 
     /// The provider whose keys look like `key`, by the longest distinctive prefix.
     pub fn owner_of_key(&self, key: &str) -> Option<&ProviderRow> {
-        let prefixes = self
-            .rows()
-            .flat_map(|row| row.key_prefixes.iter().map(move |prefix| (prefix, row)));
+        let prefixes = self.rows().flat_map(|row| row.key_prefixes.iter().map(move |prefix| (prefix, row)));
         prefixes
             .filter(|(prefix, _)| key.starts_with(prefix.as_str()))
             .max_by_key(|(prefix, _)| prefix.len())

@@ -1,1 +1,107 @@
-//! stub
+//! The HTTP surface: inference, models, operations, admin.
+//!
+//! Handlers name what is asked, bound what comes in, and hand over to the gateway; they decide
+//! nothing about models or money. This is the only crate that knows the web framework.
+
+mod admin;
+mod inference;
+mod listen;
+mod models;
+mod ops;
+mod response;
+mod stall;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::time::Duration;
+
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+use penstock_control::journal::Journal;
+use penstock_control::{ControlStore, KeyDigest, LiveSnapshot};
+use penstock_gateway::Gateway;
+
+pub use listen::{ListenOptions, serve};
+
+/// Bounds on what clients may send.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a body at the most.
+    pub max_body: u64,
+    /// How long a body may take before its rate counts.
+    pub body_grace: Duration,
+    /// Bytes a second that a slower body must reach on average.
+    pub body_rate: u64,
+    /// Requests at the same time at the most.
+    pub max_in_flight: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_body: 100 << 20,
+            body_grace: Duration::from_secs(30),
+            body_rate: 16 << 10,
+            max_in_flight: 10_000,
+        }
+    }
+}
+
+/// What a server is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Answers requests.
+    pub gateway: Gateway,
+    /// The records, for the admin API.
+    pub store: Arc<dyn ControlStore>,
+    /// The published records.
+    pub live: Arc<LiveSnapshot>,
+    /// For its figures.
+    pub journal: Arc<Journal>,
+    /// Digest of the admin key; without one the admin API refuses everyone.
+    pub admin_key: Option<KeyDigest>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Renders the metrics.
+    pub metrics: PrometheusHandle,
+    /// The version of the binary.
+    pub version: &'static str,
+}
+
+pub(crate) struct State {
+    pub(crate) parts: Parts,
+    pub(crate) in_flight: AtomicUsize,
+    pub(crate) stopping: AtomicBool,
+}
+
+pub(crate) type Shared = Arc<State>;
+
+/// The server, ready to listen.
+#[derive(Clone)]
+pub struct Server {
+    pub(crate) state: Shared,
+    pub(crate) router: Router,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// A server of these parts.
+    pub fn new(parts: Parts) -> Self {
+        let state =
+            Arc::new(State { parts, in_flight: AtomicUsize::new(0), stopping: AtomicBool::new(false) });
+        let router = Router::new()
+            .merge(inference::router())
+            .merge(models::router())
+            .merge(ops::router())
+            .nest("/admin/v1", admin::v1::router())
+            .fallback(inference::not_found)
+            .method_not_allowed_fallback(inference::method_not_allowed)
+            .with_state(Arc::clone(&state));
+        Self { state, router }
+    }
+}

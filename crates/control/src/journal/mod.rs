@@ -59,11 +59,7 @@ pub struct JournalOptions {
 
 impl Default for JournalOptions {
     fn default() -> Self {
-        Self {
-            segment_bytes: 8 << 20,
-            max_bytes: 1 << 30,
-            durability: Durability::Group,
-        }
+        Self { segment_bytes: 8 << 20, max_bytes: 1 << 30, durability: Durability::Group }
     }
 }
 
@@ -137,13 +133,7 @@ impl Journal {
             let shared = Arc::clone(&shared);
             move || shared.keep_house()
         })?;
-        Ok((
-            Self {
-                shared,
-                housekeeper: Mutex::new(Some(housekeeper)),
-            },
-            recovered,
-        ))
+        Ok((Self { shared, housekeeper: Mutex::new(Some(housekeeper)) }, recovered))
     }
 
     /// Removes the segments of `recovered`, now that everything in them is in the store.
@@ -159,11 +149,7 @@ impl Journal {
     pub fn begin(&self, if_lost: &Settlement) -> Result<Ticket, JournalError> {
         let begin = self.shared.append(Kind::Begin, if_lost, Limit::Cap)?;
         self.shared.open.fetch_add(1, Ordering::Relaxed);
-        Ok(Ticket {
-            request_id: if_lost.request_id,
-            begin,
-            end: None,
-        })
+        Ok(Ticket { request_id: if_lost.request_id, begin, end: None })
     }
 
     /// Notes what an ended request owes. The cap does not hold here: what was begun must end.
@@ -208,11 +194,7 @@ impl Journal {
     pub fn close(&self) -> io::Result<()> {
         self.shared.stop.store(true, Ordering::Release);
         self.shared.wake.notify_all();
-        let housekeeper = self
-            .housekeeper
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let housekeeper = self.housekeeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(housekeeper) = housekeeper {
             drop(housekeeper.join());
         }
@@ -223,11 +205,7 @@ impl Journal {
             std::fs::remove_file(&spare.path)?;
         }
         let empty = rest.full.is_empty() && current.held() == 0;
-        if empty {
-            std::fs::remove_file(&current.path)
-        } else {
-            Ok(())
-        }
+        if empty { std::fs::remove_file(&current.path) } else { Ok(()) }
     }
 }
 

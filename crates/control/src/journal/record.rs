@@ -24,9 +24,7 @@ pub(super) enum Kind {
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Begin, Self::End, Self::Void]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
+        [Self::Begin, Self::End, Self::Void].into_iter().find(|kind| *kind as u8 == byte)
     }
 }
 

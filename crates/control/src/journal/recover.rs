@@ -25,10 +25,7 @@ pub struct Recovered {
 /// Reads all segments of `dir`. Ended requests may be in the store already; it will know them.
 pub(super) fn read(dir: &Path) -> io::Result<Recovered> {
     let segments = segment::list(dir)?;
-    let mut recovered = Recovered {
-        segments: segments.clone(),
-        ..Recovered::default()
-    };
+    let mut recovered = Recovered { segments: segments.clone(), ..Recovered::default() };
     let mut open = HashMap::<RequestId, Settlement>::new();
     // ends by id: an end may stand before the begin it belongs to is read only if it was damaged
     let mut ended = HashMap::<RequestId, Option<Settlement>>::new();
@@ -38,20 +35,12 @@ pub(super) fn read(dir: &Path) -> io::Result<Recovered> {
         recovered.damaged += damaged;
         for record in records {
             match record.kind {
-                Kind::Begin => read_into(
-                    record.payload,
-                    &mut recovered.damaged,
-                    |settlement: Settlement| {
-                        open.insert(settlement.request_id, settlement);
-                    },
-                ),
-                Kind::End => read_into(
-                    record.payload,
-                    &mut recovered.damaged,
-                    |settlement: Settlement| {
-                        ended.insert(settlement.request_id, Some(settlement));
-                    },
-                ),
+                Kind::Begin => read_into(record.payload, &mut recovered.damaged, |settlement: Settlement| {
+                    open.insert(settlement.request_id, settlement);
+                }),
+                Kind::End => read_into(record.payload, &mut recovered.damaged, |settlement: Settlement| {
+                    ended.insert(settlement.request_id, Some(settlement));
+                }),
                 Kind::Void => read_into(record.payload, &mut recovered.damaged, |id: RequestId| {
                     ended.insert(id, None);
                 }),
@@ -61,9 +50,7 @@ pub(super) fn read(dir: &Path) -> io::Result<Recovered> {
     open.retain(|id, _| !ended.contains_key(id));
     recovered.interrupted = open.len();
     recovered.settlements = open.into_values().chain(ended.into_values().flatten()).collect();
-    recovered
-        .settlements
-        .sort_by_key(|settlement| settlement.request_id);
+    recovered.settlements.sort_by_key(|settlement| settlement.request_id);
     Ok(recovered)
 }
 

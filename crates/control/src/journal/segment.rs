@@ -28,11 +28,7 @@ impl Segment {
     /// Makes the file for segment `id` and reserves its room on disk.
     pub(super) fn create(dir: &Path, id: u64, capacity: u64) -> io::Result<Self> {
         let path = path(dir, id);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
         let reserved = match fallocate(&file, FallocateFlags::empty(), 0, capacity) {
             // some file systems cannot reserve; a full disk then shows at the write
             Err(rustix::io::Errno::OPNOTSUPP) => file.set_len(capacity),
@@ -63,9 +59,7 @@ impl Segment {
             self.release();
             return Ok(None);
         }
-        let written = self
-            .file
-            .write_all_at(&record::encode(self.id, offset, kind, payload), offset);
+        let written = self.file.write_all_at(&record::encode(self.id, offset, kind, payload), offset);
         if let Err(error) = written {
             self.release();
             return Err(error);
@@ -89,9 +83,7 @@ impl Segment {
     /// Brings what was written to the disk, if anything was.
     pub(super) fn sync(&self) -> io::Result<()> {
         if self.dirty.swap(false, Ordering::AcqRel) {
-            self.file
-                .sync_data()
-                .inspect_err(|_| self.dirty.store(true, Ordering::Release))?;
+            self.file.sync_data().inspect_err(|_| self.dirty.store(true, Ordering::Release))?;
         }
         Ok(())
     }

@@ -4,11 +4,7 @@ use super::*;
 use crate::settlement::tests::settlement;
 
 fn options(segment_bytes: u64, segments: u64) -> JournalOptions {
-    JournalOptions {
-        segment_bytes,
-        max_bytes: segment_bytes * segments,
-        ..JournalOptions::default()
-    }
+    JournalOptions { segment_bytes, max_bytes: segment_bytes * segments, ..JournalOptions::default() }
 }
 
 fn files(dir: &Path) -> usize {
@@ -28,10 +24,7 @@ fn what_was_not_acknowledged_is_found_again() {
     let [begun, ended, void, _] = [0, 1, 2, 3].map(|at| settlement(Timestamp(at)));
     let _open = journal.begin(&begun).unwrap();
     let mut ticket = journal.begin(&ended).unwrap();
-    let complete = Settlement {
-        ended: penstock_core::Ended::Complete,
-        ..ended
-    };
+    let complete = Settlement { ended: penstock_core::Ended::Complete, ..ended };
     journal.end(&mut ticket, &complete).unwrap();
     journal.void(&journal.begin(&void).unwrap()).unwrap();
     assert_eq!((journal.open_requests(), journal.pending()), (1, 1));
@@ -59,10 +52,7 @@ fn an_acknowledged_segment_goes_away_and_a_held_one_keeps_what_follows() {
     }
     journal.shared.tidy().unwrap();
     let before = files(dir.path());
-    assert!(
-        before > 10,
-        "one open request keeps its segment and all later ones: {before}"
-    );
+    assert!(before > 10, "one open request keeps its segment and all later ones: {before}");
     journal.end(&mut held, &first).unwrap();
     journal.acknowledge(&held);
     journal.shared.tidy().unwrap();
@@ -76,15 +66,15 @@ fn a_full_journal_refuses_new_requests_and_still_ends_begun_ones() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(dir.path(), options(4096, 4)).unwrap();
     let mut tickets = Vec::new();
-    let full = (0..1_000)
-        .map(|at| settlement(Timestamp(at)))
-        .find_map(|settlement| match journal.begin(&settlement) {
+    let full = (0..1_000).map(|at| settlement(Timestamp(at))).find_map(|settlement| {
+        match journal.begin(&settlement) {
             Ok(ticket) => {
                 tickets.push((ticket, settlement));
                 None
             }
             Err(error) => Some(error),
-        });
+        }
+    });
     assert!(matches!(full, Some(JournalError::Full)));
     let begun = tickets.len();
     for (ticket, settlement) in &mut tickets {
@@ -115,12 +105,5 @@ fn many_writers_lose_nothing() {
     });
     kill(journal);
     let (_journal, recovered) = Journal::open(dir.path(), options(1 << 14, 10_000)).unwrap();
-    assert_eq!(
-        (
-            recovered.settlements.len(),
-            recovered.interrupted,
-            recovered.damaged
-        ),
-        (1_600, 800, 0)
-    );
+    assert_eq!((recovered.settlements.len(), recovered.interrupted, recovered.damaged), (1_600, 800, 0));
 }

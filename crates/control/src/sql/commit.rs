@@ -17,10 +17,7 @@ struct Ids(Vec<(i64, i64)>);
 
 impl Ids {
     fn real(&self, id: i64) -> i64 {
-        self.0
-            .iter()
-            .find(|(from, _)| *from == id)
-            .map_or(id, |(_, to)| *to)
+        self.0.iter().find(|(from, _)| *from == id).map_or(id, |(_, to)| *to)
     }
 }
 
@@ -84,10 +81,9 @@ where
     <Row::Entity as EntityTrait>::Model: sea_orm::IntoActiveModel<Row> + HasId,
 {
     let failed = |error: DbErr| match (error.sql_err(), &error) {
-        (Some(SqlErr::UniqueConstraintViolation(_)), _) => ControlError::Conflict {
-            kind,
-            key: key.to_owned(),
-        },
+        (Some(SqlErr::UniqueConstraintViolation(_)), _) => {
+            ControlError::Conflict { kind, key: key.to_owned() }
+        }
         (_, DbErr::RecordNotUpdated) => ControlError::Missing { kind, id },
         _ => error.into(),
     };
@@ -116,11 +112,7 @@ macro_rules! has_id {
 has_id!(orgs, users, user_keys, route_permissions);
 
 fn id_value(id: i64) -> ActiveValue<i64> {
-    if id < 0 {
-        NotSet
-    } else {
-        ActiveValue::Unchanged(id)
-    }
+    if id < 0 { NotSet } else { ActiveValue::Unchanged(id) }
 }
 
 fn org_row(org: &Org) -> orgs::ActiveModel {
@@ -172,31 +164,20 @@ fn permission_row(permission: &Permission, scope: &str, scope_id: i64) -> route_
 
 async fn require_org(connection: &impl ConnectionTrait, kind: Kind, id: i64) -> Result<(), ControlError> {
     let found = orgs::Entity::find_by_id(id).one(connection).await?;
-    found.map(drop).ok_or(ControlError::InvalidReference {
-        kind,
-        what: "organisation",
-    })
+    found.map(drop).ok_or(ControlError::InvalidReference { kind, what: "organisation" })
 }
 
 async fn require_user(connection: &impl ConnectionTrait, kind: Kind, id: i64) -> Result<(), ControlError> {
     let found = users::Entity::find_by_id(id).one(connection).await?;
-    found
-        .map(drop)
-        .ok_or(ControlError::InvalidReference { kind, what: "user" })
+    found.map(drop).ok_or(ControlError::InvalidReference { kind, what: "user" })
 }
 
 async fn delete(connection: &impl ConnectionTrait, kind: Kind, id: i64) -> Result<(), ControlError> {
     let missing = ControlError::Missing { kind, id };
     match kind {
         Kind::Org => {
-            let org = orgs::Entity::find_by_id(id)
-                .one(connection)
-                .await?
-                .ok_or(missing)?;
-            let members = users::Entity::find()
-                .filter(users::Column::OrgId.eq(id))
-                .all(connection)
-                .await?;
+            let org = orgs::Entity::find_by_id(id).one(connection).await?.ok_or(missing)?;
+            let members = users::Entity::find().filter(users::Column::OrgId.eq(id)).all(connection).await?;
             for user in members {
                 delete_user(connection, user).await?;
             }
@@ -204,24 +185,15 @@ async fn delete(connection: &impl ConnectionTrait, kind: Kind, id: i64) -> Resul
             org.delete(connection).await?;
         }
         Kind::User => {
-            let user = users::Entity::find_by_id(id)
-                .one(connection)
-                .await?
-                .ok_or(missing)?;
+            let user = users::Entity::find_by_id(id).one(connection).await?.ok_or(missing)?;
             delete_user(connection, user).await?;
         }
         Kind::UserKey => {
-            let key = user_keys::Entity::find_by_id(id)
-                .one(connection)
-                .await?
-                .ok_or(missing)?;
+            let key = user_keys::Entity::find_by_id(id).one(connection).await?.ok_or(missing)?;
             delete_key(connection, key).await?;
         }
         Kind::Permission => {
-            let row = route_permissions::Entity::find_by_id(id)
-                .one(connection)
-                .await?
-                .ok_or(missing)?;
+            let row = route_permissions::Entity::find_by_id(id).one(connection).await?.ok_or(missing)?;
             row.delete(connection).await?;
         }
     }
@@ -229,10 +201,8 @@ async fn delete(connection: &impl ConnectionTrait, kind: Kind, id: i64) -> Resul
 }
 
 async fn delete_user(connection: &impl ConnectionTrait, user: users::Model) -> Result<(), ControlError> {
-    let keys = user_keys::Entity::find()
-        .filter(user_keys::Column::UserId.eq(user.id))
-        .all(connection)
-        .await?;
+    let keys =
+        user_keys::Entity::find().filter(user_keys::Column::UserId.eq(user.id)).all(connection).await?;
     for key in keys {
         delete_key(connection, key).await?;
     }
@@ -242,17 +212,12 @@ async fn delete_user(connection: &impl ConnectionTrait, user: users::Model) -> R
 }
 
 async fn delete_key(connection: &impl ConnectionTrait, key: user_keys::Model) -> Result<(), ControlError> {
-    let tombstone = key_tombstones::ActiveModel {
-        digest: Set(key.digest.clone()),
-        created_at: Set(SystemClock.now().0),
-    };
+    let tombstone =
+        key_tombstones::ActiveModel { digest: Set(key.digest.clone()), created_at: Set(SystemClock.now().0) };
     let keep = OnConflict::column(key_tombstones::Column::Digest)
         .update_column(key_tombstones::Column::CreatedAt)
         .to_owned();
-    key_tombstones::Entity::insert(tombstone)
-        .on_conflict(keep)
-        .exec_without_returning(connection)
-        .await?;
+    key_tombstones::Entity::insert(tombstone).on_conflict(keep).exec_without_returning(connection).await?;
     delete_permissions(connection, "key", key.id).await?;
     key.delete(connection).await?;
     Ok(())

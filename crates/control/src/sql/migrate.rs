@@ -40,22 +40,15 @@ pub(super) async fn run(connection: &DatabaseConnection) -> Result<(), ControlEr
 async fn tables(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let sql =
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
-    let rows = connection
-        .query_all_raw(Statement::from_string(connection.get_database_backend(), sql))
-        .await?;
+    let rows =
+        connection.query_all_raw(Statement::from_string(connection.get_database_backend(), sql)).await?;
     rows.iter().map(|row| row.try_get("", "name")).collect()
 }
 
 async fn schema(connection: &impl ConnectionTrait) -> Result<u32, ControlError> {
-    let value = meta::Entity::find_by_id(SCHEMA_KEY)
-        .one(connection)
-        .await?
-        .map(|row| row.value);
+    let value = meta::Entity::find_by_id(SCHEMA_KEY).one(connection).await?.map(|row| row.value);
     let value = value.unwrap_or_default();
-    value.parse().map_err(|_| ControlError::Corrupt {
-        what: "a schema version",
-        value,
-    })
+    value.parse().map_err(|_| ControlError::Corrupt { what: "a schema version", value })
 }
 
 /// The first schema.
@@ -83,23 +76,14 @@ async fn first(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
         updated_at: sea_orm::ActiveValue::Set(now),
         ..Default::default()
     };
-    orgs::Entity::insert(org)
-        .exec_without_returning(connection)
-        .await
-        .map(drop)
+    orgs::Entity::insert(org).exec_without_returning(connection).await.map(drop)
 }
 
 fn indexes() -> Vec<IndexCreateStatement> {
     let index = |name: &str| Index::create().name(name).to_owned();
     vec![
-        index("users_org")
-            .table(users::Entity)
-            .col(users::Column::OrgId)
-            .to_owned(),
-        index("user_keys_user")
-            .table(user_keys::Entity)
-            .col(user_keys::Column::UserId)
-            .to_owned(),
+        index("users_org").table(users::Entity).col(users::Column::OrgId).to_owned(),
+        index("user_keys_user").table(user_keys::Entity).col(user_keys::Column::UserId).to_owned(),
         index("route_permissions_scope_pattern")
             .table(route_permissions::Entity)
             .col(route_permissions::Column::Scope)
@@ -107,21 +91,9 @@ fn indexes() -> Vec<IndexCreateStatement> {
             .col(route_permissions::Column::RoutePattern)
             .unique()
             .to_owned(),
-        index("usages_at")
-            .table(usages::Entity)
-            .col(usages::Column::At)
-            .to_owned(),
-        index("usages_user")
-            .table(usages::Entity)
-            .col(usages::Column::UserId)
-            .to_owned(),
-        index("usages_key")
-            .table(usages::Entity)
-            .col(usages::Column::KeyId)
-            .to_owned(),
-        index("usages_model")
-            .table(usages::Entity)
-            .col(usages::Column::Model)
-            .to_owned(),
+        index("usages_at").table(usages::Entity).col(usages::Column::At).to_owned(),
+        index("usages_user").table(usages::Entity).col(usages::Column::UserId).to_owned(),
+        index("usages_key").table(usages::Entity).col(usages::Column::KeyId).to_owned(),
+        index("usages_model").table(usages::Entity).col(usages::Column::Model).to_owned(),
     ]
 }

@@ -57,30 +57,24 @@ async fn begin(
     connection: &DatabaseConnection,
     mode: SqliteTransactionMode,
 ) -> Result<DatabaseTransaction, DbErr> {
-    let options = TransactionOptions {
-        sqlite_transaction_mode: Some(mode),
-        ..TransactionOptions::default()
-    };
+    let options = TransactionOptions { sqlite_transaction_mode: Some(mode), ..TransactionOptions::default() };
     connection.begin_with_options(options).await
 }
 
 async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new("sqlite::memory:");
     let path = path.to_owned();
-    options
-        .max_connections(connections)
-        .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(move |sqlite| {
-            sqlite
-                .filename(&path)
-                .in_memory(false)
-                .shared_cache(false)
-                .create_if_missing(true)
-                .busy_timeout(BUSY_TIMEOUT)
-                .foreign_keys(true)
-                .pragma("journal_mode", "WAL")
-                .pragma("synchronous", "NORMAL")
-        });
+    options.max_connections(connections).sqlx_logging(false).map_sqlx_sqlite_opts(move |sqlite| {
+        sqlite
+            .filename(&path)
+            .in_memory(false)
+            .shared_cache(false)
+            .create_if_missing(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true)
+            .pragma("journal_mode", "WAL")
+            .pragma("synchronous", "NORMAL")
+    });
     Database::connect(options).await
 }
 
@@ -95,24 +89,17 @@ impl From<DbErr> for ControlError {
 }
 
 async fn version(connection: &impl ConnectionTrait) -> Result<u64, ControlError> {
-    let row = entity::meta::Entity::find_by_id(VERSION_KEY)
-        .one(connection)
-        .await?;
+    let row = entity::meta::Entity::find_by_id(VERSION_KEY).one(connection).await?;
     let value = row.map_or_else(|| "0".to_owned(), |row| row.value);
-    value.parse().map_err(|_| ControlError::Corrupt {
-        what: "a version",
-        value,
-    })
+    value.parse().map_err(|_| ControlError::Corrupt { what: "a version", value })
 }
 
 #[async_trait]
 impl ControlStore for SqlStore {
     async fn load(&self) -> Result<Loaded, ControlError> {
         let transaction = self.begin_read().await?;
-        let loaded = Loaded {
-            records: records::load(&transaction).await?,
-            version: version(&transaction).await?,
-        };
+        let loaded =
+            Loaded { records: records::load(&transaction).await?, version: version(&transaction).await? };
         transaction.commit().await?;
         Ok(loaded)
     }
@@ -146,9 +133,7 @@ impl ControlStore for SqlStore {
     }
 
     async fn close(&self) -> Result<(), ControlError> {
-        self.writer
-            .execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)")
-            .await?;
+        self.writer.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
         self.readers.clone().close().await?;
         self.writer.clone().close().await?;
         Ok(())

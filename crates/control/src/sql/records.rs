@@ -12,24 +12,11 @@ pub(super) async fn load(connection: &impl ConnectionTrait) -> Result<Records, C
     let keys = user_keys::Entity::find().all(connection).await?;
     let tombstones = key_tombstones::Entity::find().all(connection).await?;
     Ok(Records {
-        orgs: orgs::Entity::find()
-            .all(connection)
-            .await?
-            .into_iter()
-            .map(org)
-            .collect(),
-        users: users::Entity::find()
-            .all(connection)
-            .await?
-            .into_iter()
-            .map(user)
-            .collect(),
+        orgs: orgs::Entity::find().all(connection).await?.into_iter().map(org).collect(),
+        users: users::Entity::find().all(connection).await?.into_iter().map(user).collect(),
         keys: keys.into_iter().map(key).collect::<Result<_, _>>()?,
         tombstones: tombstones.into_iter().map(tombstone).collect::<Result<_, _>>()?,
-        permissions: permissions
-            .into_iter()
-            .map(permission)
-            .collect::<Result<_, _>>()?,
+        permissions: permissions.into_iter().map(permission).collect::<Result<_, _>>()?,
     })
 }
 
@@ -72,27 +59,15 @@ fn key(row: user_keys::Model) -> Result<UserKey, ControlError> {
 }
 
 fn tombstone(row: key_tombstones::Model) -> Result<KeyTombstone, ControlError> {
-    Ok(KeyTombstone {
-        digest: digest(row.digest)?,
-        created_at: Timestamp(row.created_at),
-    })
+    Ok(KeyTombstone { digest: digest(row.digest)?, created_at: Timestamp(row.created_at) })
 }
 
 fn permission(row: route_permissions::Model) -> Result<Permission, ControlError> {
-    let scope = Scope::from_parts(&row.scope, row.scope_id).ok_or(ControlError::Corrupt {
-        what: "a permission's scope",
-        value: row.scope,
-    })?;
-    Ok(Permission {
-        id: row.id,
-        scope,
-        route_pattern: row.route_pattern,
-    })
+    let scope = Scope::from_parts(&row.scope, row.scope_id)
+        .ok_or(ControlError::Corrupt { what: "a permission's scope", value: row.scope })?;
+    Ok(Permission { id: row.id, scope, route_pattern: row.route_pattern })
 }
 
 fn digest(text: String) -> Result<KeyDigest, ControlError> {
-    text.parse().map_err(|_| ControlError::Corrupt {
-        what: "a key's digest",
-        value: text,
-    })
+    text.parse().map_err(|_| ControlError::Corrupt { what: "a key's digest", value: text })
 }

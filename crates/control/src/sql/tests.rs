@@ -8,9 +8,7 @@ use crate::{
 
 async fn store() -> (SqlStore, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    let store = SqlStore::open_sqlite(&dir.path().join("penstock.db"))
-        .await
-        .unwrap();
+    let store = SqlStore::open_sqlite(&dir.path().join("penstock.db")).await.unwrap();
     (store, dir)
 }
 
@@ -47,11 +45,8 @@ fn key(id: i64, user: i64, text: &str) -> UserKey {
 /// Ada with the key `sk-pen-ada`, who may use what `openai/*` covers.
 async fn with_ada(store: &SqlStore) -> (i64, UserKey) {
     let org = store.load().await.unwrap().records.default_org().unwrap().id;
-    let permission = Permission {
-        id: -3,
-        scope: Scope::User(UserId(-1)),
-        route_pattern: "openai/*".to_owned(),
-    };
+    let permission =
+        Permission { id: -3, scope: Scope::User(UserId(-1)), route_pattern: "openai/*".to_owned() };
     let changes = ChangeSet::of(Change::Put(user(-1, "ada", org)))
         .and(Change::Put(Record::UserKey(key(-2, -1, "sk-pen-ada"))))
         .and(Change::Put(Record::Permission(permission)));
@@ -70,9 +65,7 @@ async fn what_is_made_together_refers_to_each_other() {
     let before = store.version().await.unwrap();
     let (ada, _) = with_ada(&store).await;
     assert_eq!(store.version().await.unwrap(), before + 1);
-    let KeyLookup::Valid(principal) = lookup(&store, "sk-pen-ada", Timestamp(5)).await else {
-        panic!()
-    };
+    let KeyLookup::Valid(principal) = lookup(&store, "sk-pen-ada", Timestamp(5)).await else { panic!() };
     assert_eq!(principal.user_id, UserId(ada));
     assert!(principal.may_use("openai/gpt-4o") && !principal.may_use("anthropic/claude"));
 }
@@ -85,24 +78,15 @@ async fn a_refused_commit_changes_nothing() {
     let org = before.records.default_org().unwrap().id;
     let bob = || ChangeSet::of(Change::Put(user(-1, "bob", org)));
     let cases = [
-        (
-            bob().and(Change::Put(user(-2, "ada", org))),
-            "user \"ada\" exists already",
-        ),
-        (
-            bob().and(Change::Put(Record::UserKey(key(-2, 99, "x")))),
-            "the key refers to an unknown user",
-        ),
+        (bob().and(Change::Put(user(-2, "ada", org))), "user \"ada\" exists already"),
+        (bob().and(Change::Put(Record::UserKey(key(-2, 99, "x")))), "the key refers to an unknown user"),
         (bob().and(Change::Delete(Kind::User, 99)), "no user with id 99"),
         (bob().and(Change::Put(user(99, "eve", org))), "no user with id 99"),
         (
             bob().and(Change::Put(Record::UserKey(key(-2, ada, "sk-pen-ada")))),
             "key \"sk-pen-ada\" exists already",
         ),
-        (
-            bob().and(Change::Put(user(-2, "eve", OrgId(99)))),
-            "the user refers to an unknown organisation",
-        ),
+        (bob().and(Change::Put(user(-2, "eve", OrgId(99)))), "the user refers to an unknown organisation"),
     ];
     for (changes, message) in cases {
         assert_eq!(store.commit(&changes).await.unwrap_err().to_string(), message);
@@ -119,44 +103,17 @@ async fn keys_that_stopped_working_stay_known() {
         KeyLookup::Refused(reason) => reason,
         other => panic!("{other:?}"),
     };
-    let expiring = UserKey {
-        expires_at: Some(Timestamp(10)),
-        ..key.clone()
-    };
+    let expiring = UserKey { expires_at: Some(Timestamp(10)), ..key.clone() };
     store.commit(&put(expiring)).await.unwrap();
-    assert!(matches!(
-        lookup(&store, "sk-pen-ada", Timestamp(9)).await,
-        KeyLookup::Valid(_)
-    ));
-    assert_eq!(
-        reason(lookup(&store, "sk-pen-ada", Timestamp(10)).await),
-        "it has expired"
-    );
-    store
-        .commit(&put(UserKey {
-            enabled: false,
-            ..key.clone()
-        }))
-        .await
-        .unwrap();
-    assert_eq!(
-        reason(lookup(&store, "sk-pen-ada", Timestamp(1)).await),
-        "it has been revoked"
-    );
-    store
-        .commit(&ChangeSet::of(Change::Delete(Kind::User, ada)))
-        .await
-        .unwrap();
-    assert_eq!(
-        reason(lookup(&store, "sk-pen-ada", Timestamp(1)).await),
-        "it has been deleted"
-    );
+    assert!(matches!(lookup(&store, "sk-pen-ada", Timestamp(9)).await, KeyLookup::Valid(_)));
+    assert_eq!(reason(lookup(&store, "sk-pen-ada", Timestamp(10)).await), "it has expired");
+    store.commit(&put(UserKey { enabled: false, ..key.clone() })).await.unwrap();
+    assert_eq!(reason(lookup(&store, "sk-pen-ada", Timestamp(1)).await), "it has been revoked");
+    store.commit(&ChangeSet::of(Change::Delete(Kind::User, ada))).await.unwrap();
+    assert_eq!(reason(lookup(&store, "sk-pen-ada", Timestamp(1)).await), "it has been deleted");
     let loaded = store.load().await.unwrap();
     assert!(loaded.records.keys.is_empty() && loaded.records.permissions.is_empty());
-    assert!(
-        !Snapshot::new(loaded).is_keyless(),
-        "a deleted key does not bring open mode back"
-    );
+    assert!(!Snapshot::new(loaded).is_keyless(), "a deleted key does not bring open mode back");
 }
 
 #[tokio::test]
@@ -166,13 +123,7 @@ async fn settling_again_changes_nothing() {
     let first = store.settle(&rows[..700]).await.unwrap();
     assert!(first.iter().all(|settled| *settled == Settled::Applied));
     let again = store.settle(&rows).await.unwrap();
-    assert_eq!(
-        again
-            .iter()
-            .filter(|settled| **settled == Settled::Duplicate)
-            .count(),
-        700
-    );
+    assert_eq!(again.iter().filter(|settled| **settled == Settled::Duplicate).count(), 700);
     let twice = [settlement(Timestamp(5_000)), rows[0].clone()];
     let twice = [twice[0].clone(), twice[0].clone(), twice[1].clone()];
     assert_eq!(
@@ -181,11 +132,7 @@ async fn settling_again_changes_nothing() {
     );
 
     let mut read = Vec::new();
-    let mut query = UsageQuery {
-        limit: 500,
-        until: Some(Timestamp(5_000)),
-        ..UsageQuery::default()
-    };
+    let mut query = UsageQuery { limit: 500, until: Some(Timestamp(5_000)), ..UsageQuery::default() };
     loop {
         let page = store.usage(&query).await.unwrap();
         read.extend(page.rows);
@@ -211,12 +158,7 @@ async fn concurrent_settlements_of_the_same_rows_apply_once() {
         .collect();
     let mut applied = 0;
     for task in tasks {
-        applied += task
-            .await
-            .unwrap()
-            .iter()
-            .filter(|settled| **settled == Settled::Applied)
-            .count();
+        applied += task.await.unwrap().iter().filter(|settled| **settled == Settled::Applied).count();
     }
     assert_eq!(applied, 50);
 }
@@ -236,25 +178,15 @@ async fn sums_are_exact_and_filtered() {
         .collect();
     store.settle(&rows).await.unwrap();
     let records = store.load().await.unwrap().records;
-    let sums = totals(&store, &records, &UsageQuery::default(), Grouping::User)
-        .await
-        .unwrap();
-    let read: Vec<_> = sums
-        .iter()
-        .map(|sum| (sum.group.as_str(), sum.requests, sum.cost.to_string()))
-        .collect();
+    let sums = totals(&store, &records, &UsageQuery::default(), Grouping::User).await.unwrap();
+    let read: Vec<_> =
+        sums.iter().map(|sum| (sum.group.as_str(), sum.requests, sum.cost.to_string())).collect();
     let expected = ["(no key)", "ada", "byok:12"].map(|group| (group, 1_000, "100".to_owned()));
     assert_eq!(read, expected);
-    let query = UsageQuery {
-        user: Some(UserId(ada)),
-        since: Some(Timestamp(1_500)),
-        ..UsageQuery::default()
-    };
+    let query =
+        UsageQuery { user: Some(UserId(ada)), since: Some(Timestamp(1_500)), ..UsageQuery::default() };
     let sums = totals(&store, &records, &query, Grouping::Day).await.unwrap();
-    assert_eq!(
-        (sums.len(), sums[0].group.as_str(), sums[0].requests),
-        (1, "1970-01-01", 500)
-    );
+    assert_eq!((sums.len(), sums[0].group.as_str(), sums[0].requests), (1, "1970-01-01", 500));
 }
 
 #[tokio::test]
@@ -275,39 +207,22 @@ async fn it_opens_again_and_two_may_start_at_once() {
 #[tokio::test]
 async fn a_newer_or_a_foreign_database_is_refused() {
     let (store, dir) = store().await;
-    entity::meta::set(&store.writer, "schema", "7".to_owned())
-        .await
-        .unwrap();
+    entity::meta::set(&store.writer, "schema", "7".to_owned()).await.unwrap();
     store.close().await.unwrap();
     let refused = |error: ControlError| error.to_string();
-    let newer = SqlStore::open_sqlite(&dir.path().join("penstock.db"))
-        .await
-        .map_err(refused)
-        .unwrap_err();
-    assert!(
-        newer.contains("schema version 7, this Penstock knows up to 1"),
-        "{newer}"
-    );
+    let newer = SqlStore::open_sqlite(&dir.path().join("penstock.db")).await.map_err(refused).unwrap_err();
+    assert!(newer.contains("schema version 7, this Penstock knows up to 1"), "{newer}");
 
     let path = dir.path().join("other.db");
     let other = connect(&path, 1).await.unwrap();
-    other
-        .execute_unprepared("CREATE TABLE invoices (id INTEGER)")
-        .await
-        .unwrap();
+    other.execute_unprepared("CREATE TABLE invoices (id INTEGER)").await.unwrap();
     other.close().await.unwrap();
     let foreign = SqlStore::open_sqlite(&path).await.map_err(refused).unwrap_err();
     assert!(foreign.contains("\"invoices\""), "{foreign}");
 
     let garbage = dir.path().join("garbage.db");
-    std::fs::write(
-        &garbage,
-        "this is not a database, and it is long enough to be looked at".repeat(20),
-    )
-    .unwrap();
-    let garbage = SqlStore::open_sqlite(&garbage)
-        .await
-        .map_err(refused)
-        .unwrap_err();
+    std::fs::write(&garbage, "this is not a database, and it is long enough to be looked at".repeat(20))
+        .unwrap();
+    let garbage = SqlStore::open_sqlite(&garbage).await.map_err(refused).unwrap_err();
     assert!(garbage.contains("not available"), "{garbage}");
 }

@@ -29,9 +29,7 @@ pub(super) async fn settle(
             rows.extend(new.then_some(row));
         }
         if !rows.is_empty() {
-            Entity::insert_many(rows)
-                .exec_without_returning(connection)
-                .await?;
+            Entity::insert_many(rows).exec_without_returning(connection).await?;
         }
     }
     Ok(answers)
@@ -41,9 +39,7 @@ async fn known(
     connection: &impl ConnectionTrait,
     settlements: &[Settlement],
 ) -> Result<HashSet<String>, ControlError> {
-    let ids = settlements
-        .iter()
-        .map(|settlement| settlement.request_id.to_string());
+    let ids = settlements.iter().map(|settlement| settlement.request_id.to_string());
     let rows: Vec<String> = Entity::find()
         .select_only()
         .column(Column::RequestId)
@@ -92,14 +88,7 @@ pub(super) async fn page(
 
 fn row(settlement: &Settlement) -> ActiveModel {
     let text = |value: &Option<std::sync::Arc<str>>| value.as_deref().map(str::to_owned);
-    let Usage {
-        input,
-        output,
-        cache_read,
-        cache_write_5m,
-        cache_write_1h,
-        reasoning,
-    } = settlement.usage;
+    let Usage { input, output, cache_read, cache_write_5m, cache_write_1h, reasoning } = settlement.usage;
     ActiveModel {
         request_id: Set(settlement.request_id.to_string()),
         at: Set(settlement.at.0),
@@ -164,10 +153,7 @@ fn settlement(row: Model) -> Result<Settlement, ControlError> {
 }
 
 fn read<T: std::str::FromStr>(what: &'static str, value: &str) -> Result<T, ControlError> {
-    value.parse().map_err(|_| ControlError::Corrupt {
-        what,
-        value: value.to_owned(),
-    })
+    value.parse().map_err(|_| ControlError::Corrupt { what, value: value.to_owned() })
 }
 
 /// Counts past `i64::MAX` do not occur; a provider that claims one is capped, not wrapped.

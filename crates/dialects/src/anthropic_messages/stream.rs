@@ -24,14 +24,12 @@ struct Message<'a> {
 /// Usage starts in `message_start` and is completed, cumulatively, by each `message_delta`.
 pub(crate) fn observe(observed: &mut Observed, event: &Event<'_>) {
     let usage = match kind(event) {
-        Some(b"message_start") => serde_json::from_slice::<MessageStart<'_>>(&event.data)
-            .ok()
-            .and_then(|start| start.message.usage),
+        Some(b"message_start") => {
+            serde_json::from_slice::<MessageStart<'_>>(&event.data).ok().and_then(|start| start.message.usage)
+        }
         Some(b"message_delta") => {
             observed.finished = true;
-            serde_json::from_slice::<Message<'_>>(&event.data)
-                .ok()
-                .and_then(|delta| delta.usage)
+            serde_json::from_slice::<Message<'_>>(&event.data).ok().and_then(|delta| delta.usage)
         }
         Some(b"content_block_delta") => {
             observed.output_bytes += text_after(&event.data, TEXT_KEYS);

@@ -28,9 +28,7 @@ impl From<UsageShape> for Usage {
     fn from(shape: UsageShape) -> Self {
         let written = shape.cache_creation_input_tokens.unwrap_or(0);
         let hour = shape.cache_creation.map_or(0, |split| {
-            split
-                .ephemeral_1h_input_tokens
-                .max(written.saturating_sub(split.ephemeral_5m_input_tokens))
+            split.ephemeral_1h_input_tokens.max(written.saturating_sub(split.ephemeral_5m_input_tokens))
         });
         let hour = hour.min(written);
         Self {

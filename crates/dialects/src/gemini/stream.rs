@@ -11,9 +11,7 @@ pub(crate) fn observe(observed: &mut Observed, event: &Event<'_>) {
     observed.finished |= string_after(data, b"\"finishReason\":").is_some();
     observed.failed |= data.starts_with(b"{\"error\"");
     if let Ok(scan) = Scanner::scan(WANTED, data)
-        && let Some(raw) = scan
-            .last("usageMetadata")
-            .and_then(|member| member.value.as_deref())
+        && let Some(raw) = scan.last("usageMetadata").and_then(|member| member.value.as_deref())
     {
         observed.report::<UsageShape>(raw);
     }

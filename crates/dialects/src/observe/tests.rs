@@ -23,25 +23,13 @@ fn usage_is_normalised_from_each_dialect() {
             r#"{"choices":[],"usage":{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120,
                 "prompt_tokens_details":{"cached_tokens":60,"audio_tokens":0},
                 "completion_tokens_details":{"reasoning_tokens":5}}}"#,
-            Usage {
-                input: 40,
-                output: 20,
-                cache_read: 60,
-                reasoning: 5,
-                ..Usage::default()
-            },
+            Usage { input: 40, output: 20, cache_read: 60, reasoning: 5, ..Usage::default() },
         ),
         (
             Dialect::OpenaiResponses,
             r#"{"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4},"output_tokens":3,
                 "output_tokens_details":{"reasoning_tokens":2},"total_tokens":12}}"#,
-            Usage {
-                input: 5,
-                output: 3,
-                cache_read: 4,
-                reasoning: 2,
-                ..Usage::default()
-            },
+            Usage { input: 5, output: 3, cache_read: 4, reasoning: 2, ..Usage::default() },
         ),
         (
             Dialect::AnthropicMessages,
@@ -60,22 +48,13 @@ fn usage_is_normalised_from_each_dialect() {
             Dialect::Gemini,
             r#"{"candidates":[],"usageMetadata":{"promptTokenCount":50,"cachedContentTokenCount":30,
                 "candidatesTokenCount":6,"thoughtsTokenCount":4,"toolUsePromptTokenCount":1}}"#,
-            Usage {
-                input: 21,
-                output: 10,
-                cache_read: 30,
-                reasoning: 4,
-                ..Usage::default()
-            },
+            Usage { input: 21, output: 10, cache_read: 30, reasoning: 4, ..Usage::default() },
         ),
     ];
     for (dialect, body, usage) in cases {
         let reported = document(dialect, body).reported.unwrap();
         assert_eq!(reported.usage, usage, "{dialect}");
-        assert!(
-            body.contains(&*reported.raw),
-            "{dialect}: the raw object is kept as it was"
-        );
+        assert!(body.contains(&*reported.raw), "{dialect}: the raw object is kept as it was");
     }
 }
 
@@ -87,18 +66,8 @@ fn an_openai_stream_reports_in_its_last_chunk() {
          data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":null}\n\n\
          data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n",
     );
-    assert_eq!(
-        observed.reported.as_ref().unwrap().usage,
-        Usage {
-            input: 3,
-            output: 2,
-            ..Usage::default()
-        }
-    );
-    assert_eq!(
-        (observed.estimated_output(), observed.finished, observed.terminal),
-        (2, true, true)
-    );
+    assert_eq!(observed.reported.as_ref().unwrap().usage, Usage { input: 3, output: 2, ..Usage::default() });
+    assert_eq!((observed.estimated_output(), observed.finished, observed.terminal), (2, true, true));
 }
 
 #[test]
@@ -107,10 +76,7 @@ fn an_anthropic_stream_reports_in_two_parts() {
         Dialect::AnthropicMessages,
         "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":25,\"cache_read_input_tokens\":1.0e0,\"output_tokens\":1}}}\n\n",
     );
-    assert_eq!(
-        observed.reported, None,
-        "a count that is not a whole number is not guessed at"
-    );
+    assert_eq!(observed.reported, None, "a count that is not a whole number is not guessed at");
     let observed = stream(
         Dialect::AnthropicMessages,
         "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":25,\"cache_read_input_tokens\":10,\"output_tokens\":1}}}\n\n\
@@ -119,19 +85,8 @@ fn an_anthropic_stream_reports_in_two_parts() {
          event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
     );
     let reported = observed.reported.as_ref().unwrap();
-    assert_eq!(
-        reported.usage,
-        Usage {
-            input: 25,
-            output: 15,
-            cache_read: 10,
-            ..Usage::default()
-        }
-    );
-    assert_eq!(
-        &*reported.raw,
-        r#"{"cache_read_input_tokens":10,"input_tokens":25,"output_tokens":15}"#
-    );
+    assert_eq!(reported.usage, Usage { input: 25, output: 15, cache_read: 10, ..Usage::default() });
+    assert_eq!(&*reported.raw, r#"{"cache_read_input_tokens":10,"input_tokens":25,"output_tokens":15}"#);
     assert!(observed.terminal && observed.output_bytes > 0);
 }
 
@@ -142,28 +97,14 @@ fn responses_and_gemini_streams_report() {
         "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"hey\"}\n\n\
          event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"usage\":{\"input_tokens\":4,\"output_tokens\":6}}}\n\n",
     );
-    assert_eq!(
-        observed.reported.unwrap().usage,
-        Usage {
-            input: 4,
-            output: 6,
-            ..Usage::default()
-        }
-    );
+    assert_eq!(observed.reported.unwrap().usage, Usage { input: 4, output: 6, ..Usage::default() });
     assert!(observed.terminal);
     let observed = stream(
         Dialect::Gemini,
         "data: {\"candidates\":[{}],\"usageMetadata\":{\"promptTokenCount\":4}}\r\n\r\n\
          data: {\"candidates\":[{\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":4,\"candidatesTokenCount\":8}}\r\n\r\n",
     );
-    assert_eq!(
-        observed.reported.unwrap().usage,
-        Usage {
-            input: 4,
-            output: 8,
-            ..Usage::default()
-        }
-    );
+    assert_eq!(observed.reported.unwrap().usage, Usage { input: 4, output: 8, ..Usage::default() });
     assert!(observed.finished && !observed.terminal);
 }
 
@@ -171,10 +112,7 @@ fn responses_and_gemini_streams_report() {
 fn errors_inside_a_stream_are_noticed() {
     for (dialect, block) in [
         (Dialect::OpenaiChat, "data: {\"error\":{\"message\":\"x\"}}\n\n"),
-        (
-            Dialect::OpenaiResponses,
-            "data: {\"type\":\"error\",\"message\":\"x\"}\n\n",
-        ),
+        (Dialect::OpenaiResponses, "data: {\"type\":\"error\",\"message\":\"x\"}\n\n"),
         (
             Dialect::AnthropicMessages,
             "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n",

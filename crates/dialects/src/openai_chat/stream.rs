@@ -7,13 +7,8 @@ use crate::observe::{Observed, string_after, text_after};
 use crate::scan::{Scan, Scanner};
 use crate::sse::{Event, events};
 
-const TEXT_KEYS: &[&[u8]] = &[
-    b"\"content\":",
-    b"\"reasoning_content\":",
-    b"\"reasoning\":",
-    b"\"refusal\":",
-    b"\"arguments\":",
-];
+const TEXT_KEYS: &[&[u8]] =
+    &[b"\"content\":", b"\"reasoning_content\":", b"\"reasoning\":", b"\"refusal\":", b"\"arguments\":"];
 
 pub(crate) fn observe(observed: &mut Observed, event: &Event<'_>) {
     let data = event.data.as_ref();
@@ -33,10 +28,7 @@ pub(crate) fn observe(observed: &mut Observed, event: &Event<'_>) {
 }
 
 fn usage_object(scan: &Scan) -> Option<&[u8]> {
-    scan.last("usage")?
-        .value
-        .as_deref()
-        .filter(|value| value.starts_with(b"{"))
+    scan.last("usage")?.value.as_deref().filter(|value| value.starts_with(b"{"))
 }
 
 /// Takes out of a block what the provider would not have sent had usage not been asked for: the
@@ -86,10 +78,7 @@ fn cut(event: &Event<'_>) -> Cut {
         return Cut::Nothing;
     };
     let no_choices = scan.last("choices").is_none_or(|choices| {
-        choices
-            .value
-            .as_deref()
-            .is_some_and(|value| value.len() > 1 && value[1..].trim_ascii_start() == b"]")
+        choices.value.as_deref().is_some_and(|value| value.len() > 1 && value[1..].trim_ascii_start() == b"]")
     });
     if no_choices && usage_object(&scan).is_some() {
         return Cut::Event;
@@ -101,15 +90,9 @@ fn cut(event: &Event<'_>) -> Cut {
         let rest = &event.data[usage.span.end..];
         let gap = rest.len() - rest.trim_ascii_start().len();
         let after = usize::from(rest.trim_ascii_start().starts_with(b","));
-        (
-            usage.span.start,
-            usage.span.end + if after == 1 { gap + 1 } else { 0 },
-        )
+        (usage.span.start, usage.span.end + if after == 1 { gap + 1 } else { 0 })
     };
-    Cut::Member {
-        start: data_span.start + start,
-        end: data_span.start + end,
-    }
+    Cut::Member { start: data_span.start + start, end: data_span.start + end }
 }
 
 #[cfg(test)]
@@ -141,19 +124,13 @@ mod tests {
     #[test]
     fn the_filter_results_that_azure_sends_first_stay() {
         let block = "data: {\"choices\":[],\"prompt_filter_results\":[{}],\"usage\":null}\n\n";
-        assert_eq!(
-            stripped(block),
-            "data: {\"choices\":[],\"prompt_filter_results\":[{}]}\n\n"
-        );
+        assert_eq!(stripped(block), "data: {\"choices\":[],\"prompt_filter_results\":[{}]}\n\n");
     }
 
     #[test]
     fn a_last_content_chunk_with_usage_keeps_its_content() {
         let block = "data: {\"choices\":[{\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1}}\n\n";
-        assert_eq!(
-            stripped(block),
-            "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n"
-        );
+        assert_eq!(stripped(block), "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n");
     }
 
     #[test]

@@ -38,15 +38,8 @@ impl From<UsageShape> for Usage {
     fn from(shape: UsageShape) -> Self {
         let details = shape.prompt_tokens_details.unwrap_or_default();
         let prompt = shape.prompt_tokens.unwrap_or(0);
-        let cached = details
-            .cached_tokens
-            .or(shape.prompt_cache_hit_tokens)
-            .unwrap_or(0)
-            .min(prompt);
-        let reasoning = shape
-            .completion_tokens_details
-            .unwrap_or_default()
-            .reasoning_tokens;
+        let cached = details.cached_tokens.or(shape.prompt_cache_hit_tokens).unwrap_or(0).min(prompt);
+        let reasoning = shape.completion_tokens_details.unwrap_or_default().reasoning_tokens;
         Self {
             input: prompt - cached,
             output: shape.completion_tokens.unwrap_or(0),
@@ -63,12 +56,7 @@ pub fn ask_for_usage(body: &[u8], envelope: &Envelope) -> Option<Patch> {
     if !envelope.stream {
         return None;
     }
-    let patch = |span, with: &'static str| {
-        Some(Patch {
-            span,
-            with: Bytes::from_static(with.as_bytes()),
-        })
-    };
+    let patch = |span, with: &'static str| Some(Patch { span, with: Bytes::from_static(with.as_bytes()) });
     let Some(options) = &envelope.stream_options else {
         if memchr::memmem::find(body, b"\"stream_options\"").is_some() && repeated(body) {
             return None;

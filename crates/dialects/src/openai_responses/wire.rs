@@ -29,11 +29,7 @@ struct OutputDetails {
 
 impl From<UsageShape> for Usage {
     fn from(shape: UsageShape) -> Self {
-        let cached = shape
-            .input_tokens_details
-            .unwrap_or_default()
-            .cached_tokens
-            .unwrap_or(0);
+        let cached = shape.input_tokens_details.unwrap_or_default().cached_tokens.unwrap_or(0);
         let input = shape.input_tokens.unwrap_or(0);
         let cached = cached.min(input);
         let reasoning = shape.output_tokens_details.unwrap_or_default().reasoning_tokens;

@@ -84,10 +84,7 @@ enum NumberPart {
 
 impl NumberPart {
     const fn may_end(self) -> bool {
-        matches!(
-            self,
-            Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits
-        )
+        matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
     }
 
     const fn next(self, byte: u8) -> Option<Self> {
@@ -118,11 +115,7 @@ pub(super) struct Grammar {
 
 impl Default for Grammar {
     fn default() -> Self {
-        Self {
-            state: State::Value,
-            open: Vec::new(),
-            key: false,
-        }
+        Self { state: State::Value, open: Vec::new(), key: false }
     }
 }
 
@@ -143,11 +136,7 @@ impl Grammar {
         let run = memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len());
         if bytes[..run].iter().any(|byte| *byte < 0x20) {
             let at = bytes[..run].iter().position(|byte| *byte < 0x20).unwrap_or(0);
-            return Err(error(
-                offset + at,
-                "an escape such as \\n inside a string",
-                Some(bytes[at]),
-            ));
+            return Err(error(offset + at, "an escape such as \\n inside a string", Some(bytes[at])));
         }
         Ok(run)
     }
@@ -227,11 +216,7 @@ impl Grammar {
             (State::Hex(left), byte) if byte.is_ascii_hexdigit() => State::Hex(left - 1),
             (State::Hex(_), _) => return Err(error(offset, "four hex digits after \\u", Some(byte))),
             _ => {
-                return Err(error(
-                    offset,
-                    "one of \" \\ / b f n r t u after a back-slash",
-                    Some(byte),
-                ));
+                return Err(error(offset, "one of \" \\ / b f n r t u after a back-slash", Some(byte)));
             }
         };
         Ok(self.go(next, Step::Escaped))
@@ -245,11 +230,7 @@ impl Grammar {
                 }
                 let object = byte == b'{';
                 self.open.push(object);
-                self.state = if object {
-                    State::FirstKeyOrClose
-                } else {
-                    State::FirstValueOrClose
-                };
+                self.state = if object { State::FirstKeyOrClose } else { State::FirstValueOrClose };
                 return Ok(Step::Open { object });
             }
             b'"' => State::String,
@@ -271,11 +252,7 @@ impl Grammar {
     }
 
     fn after_value(&self) -> State {
-        if self.open.is_empty() {
-            State::Complete
-        } else {
-            State::AfterValue
-        }
+        if self.open.is_empty() { State::Complete } else { State::AfterValue }
     }
 
     fn go(&mut self, state: State, step: Step) -> Step {
@@ -285,9 +262,5 @@ impl Grammar {
 }
 
 fn error(offset: usize, expected: &'static str, found: Option<u8>) -> ScanError {
-    ScanError {
-        offset,
-        expected,
-        found,
-    }
+    ScanError { offset, expected, found }
 }

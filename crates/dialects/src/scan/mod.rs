@@ -211,12 +211,7 @@ impl Scanner {
         self.root.get_or_insert(kind);
         self.strings.value_starts();
         if let Some(name) = self.expecting.take() {
-            self.reading = Some(Reading {
-                name,
-                start: position,
-                copy_from: at,
-                text: Vec::new(),
-            });
+            self.reading = Some(Reading { name, start: position, copy_from: at, text: Vec::new() });
         }
     }
 
@@ -245,10 +240,7 @@ impl Scanner {
             return std::str::from_utf8(&self.key).ok().and_then(is);
         }
         let quoted = [b"\"", self.key.as_slice(), b"\""].concat();
-        serde_json::from_slice::<String>(&quoted)
-            .ok()
-            .as_deref()
-            .and_then(is)
+        serde_json::from_slice::<String>(&quoted).ok().as_deref().and_then(is)
     }
 }
 
@@ -290,9 +282,7 @@ impl StringStats {
 
     fn bytes(&mut self, run: &[u8]) {
         if self.length < Self::LOOK_AT && !self.spaced {
-            let look = usize::try_from(Self::LOOK_AT - self.length)
-                .unwrap_or(usize::MAX)
-                .min(run.len());
+            let look = usize::try_from(Self::LOOK_AT - self.length).unwrap_or(usize::MAX).min(run.len());
             self.spaced = memchr::memchr2(b' ', b'\\', &run[..look]).is_some();
         }
         self.length += run.len() as u64;

@@ -8,31 +8,20 @@ fn values(document: &str) -> Vec<(&'static str, String)> {
     let scan = Scanner::scan(WANTED, document.as_bytes()).unwrap();
     scan.members
         .into_iter()
-        .map(|member| {
-            (
-                member.name,
-                String::from_utf8(member.value.unwrap().into()).unwrap(),
-            )
-        })
+        .map(|member| (member.name, String::from_utf8(member.value.unwrap().into()).unwrap()))
         .collect()
 }
 
 #[test]
 fn finds_top_level_members_only() {
     let document = r#" { "metadata" : {"model":"no"}, "tools":[{"model":"no"}] ,"model"	: "yes" , "n":1e3,"stream":true} "#;
-    assert_eq!(
-        values(document),
-        [("model", "\"yes\"".into()), ("stream", "true".into())]
-    );
+    assert_eq!(values(document), [("model", "\"yes\"".into()), ("stream", "true".into())]);
 }
 
 #[test]
 fn resolves_escapes_in_keys_and_reports_repeats() {
     let document = r#"{"mod\u0065l":"first","model":"second","mod\u0065\u006cs":0}"#;
-    assert_eq!(
-        values(document),
-        [("model", "\"first\"".into()), ("model", "\"second\"".into())]
-    );
+    assert_eq!(values(document), [("model", "\"first\"".into()), ("model", "\"second\"".into())]);
 }
 
 #[test]
@@ -47,19 +36,8 @@ fn spans_let_a_member_be_cut_out() {
 
 #[test]
 fn numbers_keep_their_text() {
-    for number in [
-        "0",
-        "-0",
-        "1.0",
-        "2e3",
-        "18446744073709551616",
-        "1E-7",
-        "-12.50e+01",
-    ] {
-        assert_eq!(
-            values(&format!("{{\"usage\":{number}}}")),
-            [("usage", number.to_owned())]
-        );
+    for number in ["0", "-0", "1.0", "2e3", "18446744073709551616", "1E-7", "-12.50e+01"] {
+        assert_eq!(values(&format!("{{\"usage\":{number}}}")), [("usage", number.to_owned())]);
     }
 }
 
@@ -67,10 +45,7 @@ fn numbers_keep_their_text() {
 fn members_of_listed_objects_count_where_the_root_is_an_array() {
     let document = r#"[{"usage":1,"a":[{"usage":9}]},
         {"usage":{"usage":2}}]"#;
-    assert_eq!(
-        values(document),
-        [("usage", "1".into()), ("usage", "{\"usage\":2}".into())]
-    );
+    assert_eq!(values(document), [("usage", "1".into()), ("usage", "{\"usage\":2}".into())]);
 }
 
 #[test]
@@ -92,50 +67,21 @@ fn media_are_told_from_text() {
 #[test]
 fn errors_name_the_place_and_what_was_expected() {
     let cases = [
-        (
-            "",
-            "not valid JSON at byte 0: expected a JSON document, found the end",
-        ),
-        (
-            "{",
-            "not valid JSON at byte 1: expected the rest of the document, found the end",
-        ),
-        (
-            "{\"a\" 1}",
-            "not valid JSON at byte 5: expected ':' after the key, found a digit",
-        ),
-        (
-            "{\"a\":1,}",
-            "not valid JSON at byte 7: expected a key in quotes, found '}'",
-        ),
-        (
-            "{'a':1}",
-            "not valid JSON at byte 1: expected a key in quotes or '}', found '''",
-        ),
-        (
-            "{\"a\":\"x",
-            "not valid JSON at byte 7: expected the closing quote of a string, found the end",
-        ),
-        (
-            "{}x",
-            "not valid JSON at byte 2: expected nothing more after the document, found a letter",
-        ),
-        (
-            "[01]",
-            "not valid JSON at byte 2: expected ',' or ']' after the value, found a digit",
-        ),
+        ("", "not valid JSON at byte 0: expected a JSON document, found the end"),
+        ("{", "not valid JSON at byte 1: expected the rest of the document, found the end"),
+        ("{\"a\" 1}", "not valid JSON at byte 5: expected ':' after the key, found a digit"),
+        ("{\"a\":1,}", "not valid JSON at byte 7: expected a key in quotes, found '}'"),
+        ("{'a':1}", "not valid JSON at byte 1: expected a key in quotes or '}', found '''"),
+        ("{\"a\":\"x", "not valid JSON at byte 7: expected the closing quote of a string, found the end"),
+        ("{}x", "not valid JSON at byte 2: expected nothing more after the document, found a letter"),
+        ("[01]", "not valid JSON at byte 2: expected ',' or ']' after the value, found a digit"),
         (
             "\"\n\"",
             "not valid JSON at byte 1: expected an escape such as \\n inside a string, found control character 0x0a",
         ),
     ];
     for (document, message) in cases {
-        assert_eq!(
-            Scanner::scan(WANTED, document.as_bytes())
-                .unwrap_err()
-                .to_string(),
-            message
-        );
+        assert_eq!(Scanner::scan(WANTED, document.as_bytes()).unwrap_err().to_string(), message);
     }
 }
 
@@ -154,19 +100,13 @@ fn json_text() -> impl Strategy<Value = Vec<u8>> {
         "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?",
         "\"([a-z é]|\\\\n|\\\\u00e9|\\\\\")*\"",
     ];
-    let key = prop_oneof![
-        Just("\"usage\"".to_owned()),
-        Just("\"us\\u0061ge\"".to_owned()),
-        "\"[a-z]{0,6}\""
-    ];
+    let key = prop_oneof![Just("\"usage\"".to_owned()), Just("\"us\\u0061ge\"".to_owned()), "\"[a-z]{0,6}\""];
     let value = leaf.prop_recursive(4, 40, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(|items| format!("[{}]", items.join(" ,"))),
             prop::collection::vec((key.clone(), inner), 0..5).prop_map(|members| {
-                let members: Vec<_> = members
-                    .into_iter()
-                    .map(|(key, value)| format!("{key}: {value}"))
-                    .collect();
+                let members: Vec<_> =
+                    members.into_iter().map(|(key, value)| format!("{key}: {value}")).collect();
                 format!("{{{}}}", members.join(","))
             }),
         ]
@@ -174,10 +114,7 @@ fn json_text() -> impl Strategy<Value = Vec<u8>> {
     (
         value,
         prop::collection::vec(
-            (
-                any::<prop::sample::Index>(),
-                prop::sample::select(b"{}[]\",:\\0e.x ".to_vec()),
-            ),
+            (any::<prop::sample::Index>(), prop::sample::select(b"{}[]\",:\\0e.x ".to_vec())),
             0..3,
         ),
     )

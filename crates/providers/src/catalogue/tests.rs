@@ -32,13 +32,7 @@ fn every_embedded_model_is_of_a_known_provider() {
         let id = &model.id;
         assert!(ProviderTable::builtin().get(&model.provider).is_some(), "{id}");
         assert!(model.context.is_some_and(|context| context > 0), "{id}");
-        assert!(
-            model
-                .price
-                .cache_read
-                .is_none_or(|read| read <= model.price.input),
-            "{id}"
-        );
+        assert!(model.price.cache_read.is_none_or(|read| read <= model.price.input), "{id}");
         assert!(model.max_output <= model.context, "{id}");
     }
     assert!(catalogue.version().starts_with("20"));
@@ -60,9 +54,7 @@ fn anthropic_cache_writes_are_the_published_multiples_of_input() {
 
 #[test]
 fn a_call_with_every_kind_of_cache_costs_what_it_should() {
-    let sonnet = Catalogue::builtin()
-        .get("anthropic", "claude-sonnet-4-5-20250929")
-        .unwrap();
+    let sonnet = Catalogue::builtin().get("anthropic", "claude-sonnet-4-5-20250929").unwrap();
     let usage = Usage {
         input: 12,
         output: 345,
@@ -86,13 +78,8 @@ fn a_dated_version_has_its_own_price_only_where_it_differs() {
 #[test]
 fn an_embedded_tier_prices_a_long_prompt() {
     let haiku = Catalogue::builtin().get("anthropic", "claude-haiku-5-5").unwrap();
-    let usage = Usage {
-        input: 10,
-        output: 1_000,
-        cache_read: 90_000,
-        cache_write_5m: 9_990,
-        ..Usage::default()
-    };
+    let usage =
+        Usage { input: 10, output: 1_000, cache_read: 90_000, cache_write_5m: 9_990, ..Usage::default() };
     // 10 × 0.1 + 1000 × 0.5 + 90000 × 0.01 + 9990 × 0.125, per million
     assert_eq!(haiku.price.cost(&usage), usd("0.00264975"));
     let longer = Usage { input: 11, ..usage };
@@ -135,12 +122,7 @@ fn a_row_is_read_whole() {
     let model = catalogue.get("acme", "roadrunner-2").unwrap();
     assert_eq!(model.context, Some(400_000));
     assert_eq!(model.max_output, Some(128_000));
-    let usage = Usage {
-        input: 100_000,
-        cache_read: 100_001,
-        output: 8,
-        ..Usage::default()
-    };
+    let usage = Usage { input: 100_000, cache_read: 100_001, output: 8, ..Usage::default() };
     // 200001 × 2.5 (no cache price in the tier) + 8 × 15, per million
     assert_eq!(model.price.cost(&usage), usd("0.5001225"));
 }
@@ -148,18 +130,13 @@ fn a_row_is_read_whole() {
 #[test]
 fn the_other_catalogue_wins_and_keeps_the_aliases() {
     let mut catalogue = parse(ROW).unwrap();
-    let cheaper = ROW
-        .replace("1.25", "1")
-        .replace("aliases = [\"roadrunner-2-0613\"]", "aliases = [\"rr2\"]");
+    let cheaper =
+        ROW.replace("1.25", "1").replace("aliases = [\"roadrunner-2-0613\"]", "aliases = [\"rr2\"]");
     let other = ROW.replace("roadrunner-2", "coyote");
     catalogue.merge(parse(&format!("{cheaper}{other}").replace("t1", "t2")).unwrap());
     assert_eq!(catalogue.all().count(), 2);
     for name in ["roadrunner-2", "roadrunner-2-0613", "rr2"] {
-        assert_eq!(
-            catalogue.get("acme", name).unwrap().price.input,
-            usd("1"),
-            "{name}"
-        );
+        assert_eq!(catalogue.get("acme", name).unwrap().price.input, usd("1"), "{name}");
     }
     assert_eq!(catalogue.get("acme", "coyote-0613").unwrap().id, "coyote");
     assert_eq!(catalogue.version(), "t1+t1");
@@ -173,14 +150,8 @@ fn an_id_of_the_other_catalogue_wins_over_an_alias_here() {
         .replace("roadrunner-2", "roadrunner-2-0613")
         .replace("1.25", "7");
     catalogue.merge(parse(&dated).unwrap());
-    assert_eq!(
-        catalogue.get("acme", "roadrunner-2-0613").unwrap().price.input,
-        usd("7")
-    );
-    assert_eq!(
-        catalogue.get("acme", "roadrunner-2").unwrap().price.input,
-        usd("1.25")
-    );
+    assert_eq!(catalogue.get("acme", "roadrunner-2-0613").unwrap().price.input, usd("7"));
+    assert_eq!(catalogue.get("acme", "roadrunner-2").unwrap().price.input, usd("1.25"));
 }
 
 #[test]
@@ -205,10 +176,7 @@ fn an_unsound_row_is_refused_by_name_and_field() {
         let text = ROW.replacen(from, to, 1);
         assert_ne!(text, ROW);
         let message = parse(&text).unwrap_err().to_string();
-        assert!(
-            message.contains(row) && message.contains(field),
-            "{to}: {message}"
-        );
+        assert!(message.contains(row) && message.contains(field), "{to}: {message}");
         assert!(!message.contains('\n'), "{message}");
     }
 }
@@ -224,11 +192,7 @@ fn one_name_for_two_models_is_refused() {
 
 #[test]
 fn a_catalogue_without_a_version_is_refused() {
-    for text in [
-        ROW.to_owned(),
-        format!("version = \"\"{ROW}"),
-        format!("version = 3{ROW}"),
-    ] {
+    for text in [ROW.to_owned(), format!("version = \"\"{ROW}"), format!("version = 3{ROW}")] {
         let message = Catalogue::parse(&text).unwrap_err().to_string();
         assert!(message.contains("version"), "{message}");
     }

@@ -52,9 +52,7 @@ fn prices_are_exact_whatever_their_notation() {
 fn long_context_prices_become_tiers() {
     let catalogue = Catalogue::parse_public_json(TEXT).unwrap();
     let pro = catalogue.get("gemini", "gemini-x-pro").unwrap();
-    let [tier] = pro.price.tiers.as_slice() else {
-        panic!("{:?}", pro.price.tiers)
-    };
+    let [tier] = pro.price.tiers.as_slice() else { panic!("{:?}", pro.price.tiers) };
     assert_eq!(tier.above, 200_000);
     assert_eq!((tier.input, tier.output), (usd("2.5"), usd("15")));
     assert_eq!(tier.cache_read, Some(usd("0.25")));
@@ -63,10 +61,7 @@ fn long_context_prices_become_tiers() {
 #[test]
 fn providers_and_ids_are_those_of_the_table() {
     let catalogue = Catalogue::parse_public_json(TEXT).unwrap();
-    let names: Vec<_> = catalogue
-        .all()
-        .map(|m| (m.provider.as_str(), m.id.as_str()))
-        .collect();
+    let names: Vec<_> = catalogue.all().map(|m| (m.provider.as_str(), m.id.as_str())).collect();
     assert_eq!(
         names,
         [
@@ -98,10 +93,7 @@ fn what_is_no_price_is_refused_with_its_place() {
     }
     let row = Catalogue::parse_public_json(r#"{ "a": 1 }"#).unwrap_err();
     assert!(matches!(row, TableError::Row { row, .. } if row == "model a"));
-    assert!(matches!(
-        Catalogue::parse_public_json("[]"),
-        Err(TableError::Json(_))
-    ));
+    assert!(matches!(Catalogue::parse_public_json("[]"), Err(TableError::Json(_))));
 }
 
 #[test]

@@ -38,10 +38,7 @@ openai_chat = "/chat/completions"
 
 #[test]
 fn the_embedded_table_has_every_promised_provider() {
-    let names: Vec<_> = ProviderTable::builtin()
-        .rows()
-        .map(|row| row.name.as_str())
-        .collect();
+    let names: Vec<_> = ProviderTable::builtin().rows().map(|row| row.name.as_str()).collect();
     assert_eq!(names, NAMES);
 }
 
@@ -51,11 +48,7 @@ fn every_embedded_row_is_usable() {
     for row in ProviderTable::builtin().rows() {
         let name = &row.name;
         assert!(row.dialects(Operation::Generate).next().is_some(), "{name}");
-        assert_eq!(
-            row.base_url.is_none(),
-            must_be_configured.contains(&name.as_str()),
-            "{name}"
-        );
+        assert_eq!(row.base_url.is_none(), must_be_configured.contains(&name.as_str()), "{name}");
         assert_ne!(row.auth, AuthScheme::None, "{name}");
         assert!(!row.auth_also.contains(&row.auth), "{name}");
         assert!(!row.env_key.is_empty() && row.env_base_url.is_some(), "{name}");
@@ -71,10 +64,7 @@ fn no_two_embedded_rows_share_an_environment_name_or_a_prefix() {
     let mut seen = HashSet::new();
     for row in ProviderTable::builtin().rows() {
         for name in row.env_key.iter().chain(&row.env_base_url) {
-            assert!(
-                name.bytes()
-                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-            );
+            assert!(name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'));
             assert!(seen.insert(name), "{name}");
         }
         for prefix in &row.key_prefixes {
@@ -85,16 +75,7 @@ fn no_two_embedded_rows_share_an_environment_name_or_a_prefix() {
 
 #[test]
 fn no_catalogued_model_of_one_maker_is_taken_to_be_served_by_another() {
-    let makers = [
-        "openai",
-        "anthropic",
-        "gemini",
-        "deepseek",
-        "mistral",
-        "xai",
-        "cohere",
-        "perplexity",
-    ];
+    let makers = ["openai", "anthropic", "gemini", "deepseek", "mistral", "xai", "cohere", "perplexity"];
     for maker in makers {
         for model in crate::Catalogue::builtin().models(maker) {
             let serving: Vec<_> = ProviderTable::builtin()
@@ -127,21 +108,11 @@ fn paths_are_found_by_operation_and_dialect() {
     let path = anthropic.endpoint(Operation::Generate, Dialect::AnthropicMessages);
     assert_eq!(path, Some("/v1/messages"));
     assert_eq!(anthropic.endpoint(Operation::Generate, Dialect::OpenaiChat), None);
-    assert_eq!(
-        anthropic.endpoint(Operation::Embed, Dialect::AnthropicMessages),
-        None
-    );
+    assert_eq!(anthropic.endpoint(Operation::Embed, Dialect::AnthropicMessages), None);
     assert_eq!(anthropic.headers["anthropic-version"], "2023-06-01");
     let openrouter = table.get("openrouter").unwrap();
     let dialects: Vec<_> = openrouter.dialects(Operation::Generate).collect();
-    assert_eq!(
-        dialects,
-        [
-            Dialect::OpenaiChat,
-            Dialect::OpenaiResponses,
-            Dialect::AnthropicMessages
-        ]
-    );
+    assert_eq!(dialects, [Dialect::OpenaiChat, Dialect::OpenaiResponses, Dialect::AnthropicMessages]);
 }
 
 #[test]
@@ -167,8 +138,7 @@ fn the_longest_prefix_wins() {
     let text = format!(
         "{}{}",
         ROW.replace("auth =", "key_prefixes = [\"k-\"]\nauth ="),
-        ROW.replace("auth =", "key_prefixes = [\"k-b-\"]\nauth =")
-            .replace("acme", "bolt"),
+        ROW.replace("auth =", "key_prefixes = [\"k-b-\"]\nauth =").replace("acme", "bolt"),
     );
     let table = ProviderTable::parse(&text).unwrap();
     assert_eq!(table.owner_of_key("k-a-1").unwrap().name, "acme");
@@ -191,25 +161,10 @@ fn a_row_of_the_other_table_replaces_its_namesake_and_new_ones_follow() {
 #[test]
 fn an_unsound_row_is_refused_by_name_and_field() {
     for (from, to, row, field) in [
-        (
-            "https://api.acme.test/v1",
-            "https://api.acme.test/v1/",
-            "acme",
-            "base_url",
-        ),
-        (
-            "https://api.acme.test/v1",
-            "ftp://api.acme.test",
-            "acme",
-            "base_url",
-        ),
+        ("https://api.acme.test/v1", "https://api.acme.test/v1/", "acme", "base_url"),
+        ("https://api.acme.test/v1", "ftp://api.acme.test", "acme", "base_url"),
         ("https://api.acme.test/v1", "api.acme.test/v1", "acme", "base_url"),
-        (
-            "https://api.acme.test/v1",
-            "https://api.acme.test?v=1",
-            "acme",
-            "base_url",
-        ),
+        ("https://api.acme.test/v1", "https://api.acme.test?v=1", "acme", "base_url"),
         ("\"/chat", "\"chat", "acme", "endpoints.generate.openai_chat"),
         ("openai_chat", "openai_chats", "acme", "openai_chats"),
         ("endpoints.generate", "endpoints.generated", "acme", "generated"),
@@ -220,26 +175,13 @@ fn an_unsound_row_is_refused_by_name_and_field() {
         ("name = \"acme\"", "", "provider row 1", "name"),
         ("\"acme\"", "\"Acme/1\"", "Acme/1", "name"),
         ("auth =", "env_key = [\"\"]\nauth =", "acme", "env_key"),
-        (
-            "auth =",
-            "headers = { \"X-A\" = \"1\" }\nauth =",
-            "acme",
-            "headers.X-A",
-        ),
-        (
-            "auth =",
-            "headers = { x-a = \"1\\n2\" }\nauth =",
-            "acme",
-            "headers.x-a",
-        ),
+        ("auth =", "headers = { \"X-A\" = \"1\" }\nauth =", "acme", "headers.X-A"),
+        ("auth =", "headers = { x-a = \"1\\n2\" }\nauth =", "acme", "headers.x-a"),
     ] {
         let text = ROW.replacen(from, to, 1);
         assert_ne!(text, ROW);
         let message = ProviderTable::parse(&text).unwrap_err().to_string();
-        assert!(
-            message.contains(row) && message.contains(field),
-            "{to}: {message}"
-        );
+        assert!(message.contains(row) && message.contains(field), "{to}: {message}");
         assert!(!message.contains('\n'), "{message}");
     }
 }

@@ -19,16 +19,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// Writes one value.
 pub(crate) async fn set(connection: &impl ConnectionTrait, name: &str, value: String) -> Result<(), DbErr> {
-    let row = ActiveModel {
-        name: Set(name.to_owned()),
-        value: Set(value),
-    };
-    let replace = OnConflict::column(Column::Name)
-        .update_column(Column::Value)
-        .to_owned();
-    Entity::insert(row)
-        .on_conflict(replace)
-        .exec_without_returning(connection)
-        .await
-        .map(drop)
+    let row = ActiveModel { name: Set(name.to_owned()), value: Set(value) };
+    let replace = OnConflict::column(Column::Name).update_column(Column::Value).to_owned();
+    Entity::insert(row).on_conflict(replace).exec_without_returning(connection).await.map(drop)
 }

@@ -20,11 +20,7 @@ pub struct Model {
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    #[sea_orm(
-        belongs_to = "super::orgs::Entity",
-        from = "Column::OrgId",
-        to = "super::orgs::Column::Id"
-    )]
+    #[sea_orm(belongs_to = "super::orgs::Entity", from = "Column::OrgId", to = "super::orgs::Column::Id")]
     Org,
 }
 

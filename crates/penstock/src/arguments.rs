@@ -1,0 +1,170 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// A self-hosted LLM gateway: point an OpenAI-, Anthropic- or Gemini-compatible client at it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "penstock",
+    version,
+    after_help = "Exit status: 0 done, 1 failed, 2 wrong arguments or configuration.\n\n\
+                  Example: OPENAI_API_KEY=sk-… penstock\n         \
+                  curl http://127.0.0.1:8787/v1/models"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
+    /// Print JSON instead of text and tables.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// Flags that every command takes, since every command reads the configuration.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Configuration")]
+pub(crate) struct SettingFlags {
+    /// Configuration file [env: `PENSTOCK_CONFIG`] [default: penstock.toml, if it is there].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Address to listen on [env: `PENSTOCK_HOST`] [default: 127.0.0.1].
+    #[arg(long, global = true)]
+    pub(crate) host: Option<String>,
+    /// Port to listen on [env: `PENSTOCK_PORT`] [default: 8787].
+    #[arg(long, global = true)]
+    pub(crate) port: Option<String>,
+    /// Folder for the database and the journal [env: `PENSTOCK_DATA_DIR`] [default: ./data].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<String>,
+    /// Largest request body [env: `PENSTOCK_MAX_BODY`] [default: 100MiB].
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub(crate) max_body: Option<String>,
+    /// Requests answered at the same time [env: `PENSTOCK_MAX_IN_FLIGHT`] [default: 10000].
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) max_in_flight: Option<String>,
+    /// Any other setting, as `penstock config show` names it.
+    #[arg(long = "set", global = true, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway (the default).
+    #[command(after_help = "Example: OPENAI_API_KEY=sk-… penstock serve --port 9000")]
+    Serve,
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Make and list users.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Make, list and revoke keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Look at what was used.
+    #[command(subcommand)]
+    Usage(UsageCommand),
+    /// Check the set-up and say in plain words what does not work; changes nothing.
+    #[command(after_help = "Example: penstock doctor --json")]
+    Doctor,
+    /// Print the version.
+    Version,
+    /// Print completions for a shell.
+    #[command(after_help = "Example: penstock completions bash > /etc/bash_completion.d/penstock")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check the configuration and say what is wrong with it.
+    #[command(after_help = "Example: penstock config check --config production.toml")]
+    Check,
+    /// Print every setting, its value (secrets hidden) and where it comes from.
+    #[command(after_help = "Example: PENSTOCK_PORT=9000 penstock config show")]
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add a user; it may use every model unless `--allow` says otherwise.
+    #[command(after_help = "Example: penstock user add ada --allow 'openai/*' --allow fast")]
+    Add {
+        /// Unique name.
+        name: String,
+        /// Glob over route names and provider/model; may be repeated.
+        #[arg(long = "allow", value_name = "PATTERN")]
+        allow: Vec<String>,
+        /// Mark the user as an administrator.
+        #[arg(long)]
+        admin: bool,
+    },
+    /// List users.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key for a user and print it, once.
+    #[command(after_help = "Example: penstock key create --user ada --label laptop --expires 90d")]
+    Create {
+        /// Name or id of the user.
+        #[arg(long)]
+        user: String,
+        /// What the key is for.
+        #[arg(long)]
+        label: Option<String>,
+        /// When it stops to work, from now: 12h, 90d.
+        #[arg(long, value_name = "DURATION")]
+        expires: Option<String>,
+    },
+    /// Make a key stop working, at once on a running gateway.
+    #[command(after_help = "Example: penstock key revoke sk-pen-Ab12Cd")]
+    Revoke {
+        /// The key's id, its first characters, or the key itself.
+        key: String,
+    },
+    /// List keys.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UsageCommand {
+    /// Sum requests, tokens and cost.
+    #[command(after_help = "Example: penstock usage report --by user --since 30d")]
+    Report {
+        /// What to sum by.
+        #[arg(long, value_enum, default_value_t = By::Model)]
+        by: By,
+        /// From when: a duration before now (7d) or a date (2026-11-01, UTC).
+        #[arg(long, value_name = "WHEN")]
+        since: Option<String>,
+        /// Until when, in the same forms.
+        #[arg(long, value_name = "WHEN")]
+        until: Option<String>,
+        /// Only this user.
+        #[arg(long)]
+        user: Option<String>,
+        /// Only this provider.
+        #[arg(long)]
+        provider: Option<String>,
+        /// Only this upstream model.
+        #[arg(long)]
+        model: Option<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    Model,
+    Provider,
+    User,
+    Key,
+    Day,
+}

@@ -1,0 +1,83 @@
+//! One file for each command.
+
+mod config;
+mod doctor;
+mod key;
+mod serve;
+mod usage;
+mod user;
+mod when;
+
+use std::path::Path;
+
+use anyhow::Context;
+use clap::CommandFactory;
+use penstock_control::sql::SqlStore;
+use serde_json::json;
+
+use crate::arguments::{Arguments, Command, ConfigCommand, KeyCommand, UsageCommand, UserCommand};
+use crate::config::{Config, process_environment};
+use crate::output;
+
+/// The version of this binary.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Does what was asked for.
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let json = arguments.json;
+    let command = match arguments.command.unwrap_or(Command::Serve) {
+        Command::Version if json => return output::json(&json!({"version": VERSION})),
+        Command::Version => {
+            output::line(format!("penstock {VERSION}"));
+            return Ok(());
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "penstock", &mut script);
+            output::line(String::from_utf8_lossy(&script).trim_end());
+            return Ok(());
+        }
+        command => command,
+    };
+    let config = Config::load(&arguments.settings, &process_environment);
+    if matches!(command, Command::Doctor) {
+        return block_on(doctor::run(config, json));
+    }
+    let config = config?;
+    match command {
+        Command::Serve => block_on(serve::run(config)),
+        Command::Config(ConfigCommand::Check) => config::check(&config, json),
+        Command::Config(ConfigCommand::Show) => config::show(&config, json),
+        Command::User(UserCommand::Add { name, allow, admin }) => {
+            block_on(user::add(&config, name, allow, admin, json))
+        }
+        Command::User(UserCommand::List) => block_on(user::list(&config, json)),
+        Command::Key(KeyCommand::Create { user, label, expires }) => {
+            block_on(key::create(&config, &user, label, expires.as_deref(), json))
+        }
+        Command::Key(KeyCommand::Revoke { key }) => block_on(key::revoke(&config, &key, json)),
+        Command::Key(KeyCommand::List) => block_on(key::list(&config, json)),
+        Command::Usage(UsageCommand::Report { by, since, until, user, provider, model }) => {
+            block_on(usage::report(&config, usage::Asked { by, since, until, user, provider, model }, json))
+        }
+        Command::Doctor | Command::Version | Command::Completions { .. } => Ok(()),
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("the asynchronous runtime could not be started")?.block_on(work)
+}
+
+/// Opens the control store, and makes it where it is missing.
+async fn open_store(config: &Config) -> anyhow::Result<SqlStore> {
+    create_data_dir(&config.data_dir)?;
+    Ok(SqlStore::open_sqlite(&config.database()).await?)
+}
+
+/// The data folder is for its owner alone: it will hold what others must not read.
+fn create_data_dir(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    created.with_context(|| format!("data_dir {} cannot be made", path.display()))
+}

@@ -1,0 +1,207 @@
+//! `penstock.toml`: plain settings as text, lists as they are, unknown keys refused.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use penstock_providers::Price;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::settings::{names, nearest, unknown};
+use super::{ConfigError, Environment};
+use crate::arguments::SettingFlags;
+
+const DEFAULT_FILE: &str = "penstock.toml";
+const LISTS: [&str; 3] = ["providers", "routes", "aliases"];
+
+/// What the file says.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    /// Plain settings by their dotted names.
+    pub(super) plain: BTreeMap<String, String>,
+    pub(super) lists: Lists,
+}
+
+/// The lists, in the shape of a bundle.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Lists {
+    pub(super) providers: Vec<ProviderEntry>,
+    pub(super) routes: Vec<RouteEntry>,
+    pub(super) aliases: Vec<AliasEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProviderEntry {
+    pub(super) name: String,
+    /// The row of the provider table; the name itself if left out.
+    pub(super) channel: Option<String>,
+    pub(super) base_url: Option<String>,
+    #[serde(default)]
+    pub(super) credentials: Vec<CredentialEntry>,
+    #[serde(default)]
+    pub(super) models: Vec<ModelEntry>,
+    #[serde(default)]
+    pub(super) timeouts: TimeoutsEntry,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CredentialEntry {
+    pub(super) name: String,
+    /// The secret, or where it is: `env:NAME`, `file:PATH`.
+    pub(super) api_key: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ModelEntry {
+    pub(super) id: String,
+    pub(super) price: Option<PriceEntry>,
+}
+
+/// USD per million tokens, as text.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PriceEntry {
+    input: penstock_core::Usd,
+    output: penstock_core::Usd,
+    cache_read: Option<penstock_core::Usd>,
+    cache_write_5m: Option<penstock_core::Usd>,
+    cache_write_1h: Option<penstock_core::Usd>,
+}
+
+impl PriceEntry {
+    pub(super) fn price(&self) -> Price {
+        let Self { input, output, cache_read, cache_write_5m, cache_write_1h } = *self;
+        Price { input, output, cache_read, cache_write_5m, cache_write_1h, tiers: Vec::new() }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RouteEntry {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) strategy: Strategy,
+    pub(super) members: Vec<MemberEntry>,
+    #[serde(default)]
+    pub(super) timeouts: TimeoutsEntry,
+}
+
+/// How a member is chosen. One way so far: in order, the next only if one fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Strategy {
+    #[default]
+    Failover,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MemberEntry {
+    pub(super) provider: String,
+    pub(super) model: String,
+    #[serde(default)]
+    pub(super) tier: i64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AliasEntry {
+    pub(super) alias: String,
+    pub(super) target: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TimeoutsEntry {
+    pub(super) connect: Option<String>,
+    pub(super) first_byte: Option<String>,
+    pub(super) idle: Option<String>,
+    pub(super) total: Option<String>,
+}
+
+/// Reads the file that is named, or the one in the working folder if there is one.
+pub(super) fn read(flags: &SettingFlags, environment: Environment<'_>) -> Result<Option<File>, ConfigError> {
+    let named = flags.config.clone().or_else(|| environment("PENSTOCK_CONFIG").map(PathBuf::from));
+    let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => parse(path, &text).map(Some),
+        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ConfigError::new(format!("{} cannot be read: {error}", path.display()))),
+    }
+}
+
+pub(super) fn parse(path: PathBuf, text: &str) -> Result<File, ConfigError> {
+    let place = path.display().to_string();
+    let at = |error: toml::de::Error| ConfigError::new(format!("{place}: {}", error.to_string().trim_end()));
+    let mut table: Table = text.parse().map_err(at)?;
+    let lists: Table = LISTS.iter().filter_map(|list| table.remove_entry(*list)).collect();
+    // read from the text again, so that an error in a list names line and column
+    let only_lists = if lists.is_empty() { Lists::default() } else { lists_of(text).map_err(at)? };
+    let mut plain = BTreeMap::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(inner) => {
+                for (name, value) in inner {
+                    take(&place, format!("{key}.{name}"), value, &mut plain)?;
+                }
+            }
+            value => take(&place, key, value, &mut plain)?,
+        }
+    }
+    Ok(File { path, plain, lists: only_lists })
+}
+
+/// The lists of the file; what else stands in it is looked at elsewhere.
+fn lists_of(text: &str) -> Result<Lists, toml::de::Error> {
+    #[derive(Deserialize)]
+    struct Whole {
+        #[serde(default)]
+        providers: Vec<ProviderEntry>,
+        #[serde(default)]
+        routes: Vec<RouteEntry>,
+        #[serde(default)]
+        aliases: Vec<AliasEntry>,
+    }
+    let Whole { providers, routes, aliases } = toml::from_str(text)?;
+    Ok(Lists { providers, routes, aliases })
+}
+
+fn take(
+    place: &str,
+    name: String,
+    value: Value,
+    plain: &mut BTreeMap<String, String>,
+) -> Result<(), ConfigError> {
+    if !names().any(|known| known == name) {
+        // a key that stands in the wrong table is the likeliest mistake after a misspelling
+        let last = name.rsplit('.').next().unwrap_or(&name);
+        let elsewhere = names().find(|known| {
+            known.rsplit('.').next() == Some(last) || nearest(last, [*known].into_iter()).is_some()
+        });
+        return Err(match elsewhere {
+            Some(known) => {
+                ConfigError::new(format!("{place}: unknown key `{name}`: did you mean `{known}`?"))
+            }
+            None => unknown(place, &name),
+        });
+    }
+    let text = match value {
+        Value::String(text) => text,
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Boolean(flag) => flag.to_string(),
+        other => {
+            let kind = other.type_str();
+            return Err(ConfigError::new(format!(
+                "{place}: `{name}`: expected a single value, found {kind}"
+            )));
+        }
+    };
+    plain.insert(name, text);
+    Ok(())
+}

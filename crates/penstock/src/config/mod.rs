@@ -1,0 +1,187 @@
+//! The boot configuration: flags over environment over `penstock.toml`, immutable while running.
+//!
+//! Every plain setting is one row of a table (`settings`), so that what can be set, how it is called in
+//! each place, its default and where its value came from are one thing. Providers, routes and aliases
+//! are lists and stand in the file only, or come from the environment names of the provider table.
+
+mod file;
+mod providers;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use penstock_control::KeyDigest;
+use penstock_control::journal::{Durability, JournalOptions};
+use penstock_core::Secret;
+use penstock_gateway::{OnClientGone, Routing, RoutingSpec, Timeouts};
+use penstock_providers::{Catalogue, ProviderTable};
+use penstock_server::{Limits, ListenOptions};
+
+pub(crate) use self::settings::Resolved;
+use crate::arguments::SettingFlags;
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct ConfigError(pub(crate) String);
+
+impl ConfigError {
+    fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Where environment variables come from; a parameter, so that tests set their own.
+pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The environment of this process; an empty variable counts as unset.
+pub(crate) fn process_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// Everything that is decided at start.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Every plain setting with its origin, for `config show`.
+    pub(crate) resolved: Vec<Resolved>,
+    /// The file that was read, if any.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) admin_key: Option<KeyDigest>,
+    pub(crate) byok: bool,
+    pub(crate) max_attempts: u32,
+    pub(crate) on_client_gone: OnClientGone,
+    pub(crate) limits: Limits,
+    pub(crate) listening: ListenOptions,
+    pub(crate) journal: JournalOptions,
+    pub(crate) log_format: String,
+    pub(crate) table: Arc<ProviderTable>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) routing: RoutingSpec,
+    /// Where each configured provider's set-up comes from.
+    pub(crate) provider_origins: Vec<(String, String)>,
+    /// What is odd, but no reason not to start.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads the configuration from where the flags say.
+    pub(crate) fn load(flags: &SettingFlags, environment: Environment<'_>) -> Result<Self, ConfigError> {
+        let file = file::read(flags, environment)?;
+        let values = settings::resolve(flags, environment, file.as_ref())?;
+        let table = providers::table(&values)?;
+        let catalogue = providers::catalogue(&values)?;
+        let listen = listen(&values)?;
+        let byok = values.get::<bool>("byok")?;
+        let loopback = listen.iter().all(|address| address.ip().is_loopback());
+        let timeouts = Timeouts {
+            connect: values.duration("timeouts.connect")?,
+            first_byte: values.duration("timeouts.first_byte")?,
+            idle: values.duration("timeouts.idle")?,
+            total: values.duration("timeouts.total")?,
+        };
+        let lists = file.as_ref().map(|file| &file.lists);
+        let found = providers::find(lists, &table, environment)?;
+        providers::refuse_self(&found.specs, &table, &listen)?;
+        let (routes, aliases) = providers::routes(lists)?;
+        let routing =
+            RoutingSpec { providers: found.specs, routes, aliases, own_keys: byok || loopback, timeouts };
+        // built here as well, so that `config check` finds what `serve` would refuse
+        Routing::new(routing.clone(), &table).map_err(|error| ConfigError::new(error.to_string()))?;
+        let admin_key = values.secret("admin_key")?;
+        Ok(Self {
+            listen,
+            data_dir: PathBuf::from(values.text("data_dir")?),
+            admin_key: admin_key.map(|key| KeyDigest::of(key.expose().trim())),
+            byok,
+            max_attempts: values.at_least("max_attempts", 1)?,
+            on_client_gone: values.choice(
+                "on_client_gone",
+                &[("cancel", OnClientGone::Cancel), ("drain", OnClientGone::Drain)],
+            )?,
+            limits: Limits {
+                max_body: values.bytes("max_body")?,
+                body_grace: values.duration("client.body_grace")?,
+                body_rate: values.bytes("client.body_rate")?,
+                max_in_flight: values.at_least("max_in_flight", 1)?,
+            },
+            listening: ListenOptions {
+                head_timeout: values.duration("client.head_timeout")?,
+                write_stall: values.duration("client.write_stall")?,
+                drain: values.duration("drain")?,
+            },
+            journal: journal(&values)?,
+            log_format: values.choice(
+                "log_format",
+                &[("auto", "auto".to_owned()), ("text", "text".to_owned()), ("json", "json".to_owned())],
+            )?,
+            table: Arc::new(table),
+            catalogue: Arc::new(catalogue),
+            routing,
+            provider_origins: found.origins,
+            warnings: settings::unknown_variables(),
+            file: file.map(|file| file.path),
+            resolved: values.into_rows(),
+        })
+    }
+
+    /// Whether only programs on this machine can connect.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.listen.iter().all(|address| address.ip().is_loopback())
+    }
+
+    /// The control store's file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.data_dir.join("penstock.db")
+    }
+
+    /// The journal's folder.
+    pub(crate) fn journal_dir(&self) -> PathBuf {
+        self.data_dir.join("journal")
+    }
+}
+
+fn journal(values: &settings::Values) -> Result<JournalOptions, ConfigError> {
+    let options = JournalOptions {
+        max_bytes: values.bytes("journal.max_bytes")?,
+        durability: values
+            .choice("journal.durability", &[("group", Durability::Group), ("strict", Durability::Strict)])?,
+        ..JournalOptions::default()
+    };
+    let least = 4 * options.segment_bytes;
+    if options.max_bytes < least {
+        return Err(values.bad("journal.max_bytes", &format!("at least {least} bytes")));
+    }
+    Ok(options)
+}
+
+fn listen(values: &settings::Values) -> Result<Vec<SocketAddr>, ConfigError> {
+    let (host, port) = (values.text("host")?, values.get::<u16>("port")?);
+    let addresses = (host, port).to_socket_addrs().map(Vec::from_iter).unwrap_or_default();
+    if addresses.is_empty() {
+        return Err(values.bad("host", "an address such as 127.0.0.1, or the name of this machine"));
+    }
+    Ok(addresses)
+}
+
+/// Reads a secret from a file, as the `_FILE` twins of secrets name one.
+fn secret_file(name: &str, path: &str) -> Result<Secret<String>, ConfigError> {
+    let text = std::fs::read_to_string(Path::new(path))
+        .map_err(|error| ConfigError::new(format!("{name}: {path:?} cannot be read: {error}")))?;
+    Ok(Secret::from(text.trim().to_owned()))
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    humantime::parse_duration(text).ok()
+}
+
+fn parse_bytes(text: &str) -> Option<u64> {
+    bytesize::ByteSize::from_str(text).ok().map(|size| size.as_u64())
+}

@@ -1,0 +1,148 @@
+use std::collections::HashMap;
+
+use super::*;
+
+fn load(file: Option<&str>, variables: &[(&str, &str)], flags: SettingFlags) -> Result<Config, ConfigError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("penstock.toml");
+    std::fs::write(&path, file.unwrap_or_default()).unwrap();
+    let variables: HashMap<String, String> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let flags = SettingFlags { config: Some(path), ..flags };
+    Config::load(&flags, &|name| variables.get(name).cloned())
+}
+
+fn refused(file: &str, variables: &[(&str, &str)]) -> String {
+    let error = load(Some(file), variables, SettingFlags::default()).unwrap_err().to_string();
+    // the file is in a temporary folder
+    error.rsplit_once("penstock.toml").map_or(error.clone(), |(_, rest)| rest.to_owned())
+}
+
+fn value(config: &Config, name: &str) -> (String, String) {
+    let row = config.resolved.iter().find(|row| row.name == name).unwrap();
+    (row.value.clone().unwrap_or_default(), row.origin.rsplit('/').next().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn flags_win_over_variables_over_the_file_over_defaults() {
+    let file = "port = 1\nmax_body = \"1MiB\"\ndrain = \"1s\"\n[timeouts]\nidle = \"7s\"\n";
+    let flags = SettingFlags {
+        port: Some("3".to_owned()),
+        set: vec!["timeouts.total=5s".to_owned()],
+        ..SettingFlags::default()
+    };
+    let variables =
+        [("PENSTOCK_PORT", "2"), ("PENSTOCK_MAX_BODY", "2MiB"), ("PENSTOCK_TIMEOUTS_TOTAL", "9s")];
+    let config = load(Some(file), &variables, flags).unwrap();
+    let expected = [
+        ("port", "3", "--port"),
+        ("max_body", "2MiB", "PENSTOCK_MAX_BODY"),
+        ("drain", "1s", "penstock.toml"),
+        ("timeouts.idle", "7s", "penstock.toml"),
+        ("timeouts.total", "5s", "--set timeouts.total"),
+        ("host", "127.0.0.1", "default"),
+    ];
+    for (name, text, origin) in expected {
+        assert_eq!(value(&config, name), (text.to_owned(), origin.to_owned()), "{name}");
+    }
+    assert_eq!(config.limits.max_body, 2 << 20);
+    assert_eq!(config.routing.timeouts.total, Duration::from_secs(5));
+}
+
+#[test]
+fn what_is_wrong_is_said_with_what_was_expected() {
+    let cases = [
+        ("prot = 1", ": unknown key `prot`: did you mean `port`?"),
+        ("[timeouts]\nidel = \"1s\"", ": unknown key `timeouts.idel`: did you mean `timeouts.idle`?"),
+        ("[server]\nport = 1", ": unknown key `server.port`: did you mean `port`?"),
+        ("quux = 1", ": unknown key `quux`: `penstock config show` lists what there is"),
+        ("port = \"x\"", "): expected a number from 0 to 65535, found \"x\""),
+        ("max_body = \"big\"", "): expected a size such as 512KiB, 100MiB or 1GiB, found \"big\""),
+        ("drain = \"soon\"", "): expected a duration such as 250ms, 30s, 5m or 1h, found \"soon\""),
+        ("on_client_gone = \"panic\"", "): expected one of cancel, drain, found \"panic\""),
+        ("max_attempts = 0", "): expected at least 1, found \"0\""),
+        ("admin_key = \"short\"", "): expected a secret of at least 16 characters, found \"[hidden]\""),
+        ("port = [1]", ": `port`: expected a single value, found array"),
+    ];
+    for (file, message) in cases {
+        let found = refused(file, &[]);
+        assert!(found.ends_with(message), "{file}: {found}");
+    }
+    assert!(refused("port = ", &[]).contains("line 1"));
+    assert!(refused("[[providers]]\nname = \"openai\"\nkey = \"x\"\n", &[]).contains("unknown field `key`"));
+}
+
+#[test]
+fn providers_come_from_the_variables_people_have_set() {
+    let variables = [
+        ("OPENAI_API_KEY", "sk-1"),
+        ("ANTHROPIC_API_KEY", "sk-ant-1"),
+        ("ANTHROPIC_BASE_URL", "http://127.0.0.1:1"),
+    ];
+    let config = load(None, &variables, SettingFlags::default()).unwrap();
+    let found: Vec<_> = config
+        .routing
+        .providers
+        .iter()
+        .map(|spec| (spec.name.as_str(), spec.base_url.as_deref(), spec.credentials.len()))
+        .collect();
+    assert_eq!(found, [("openai", None, 1), ("anthropic", Some("http://127.0.0.1:1"), 1)]);
+    assert_eq!(config.provider_origins[1].1, "ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL");
+}
+
+#[test]
+fn a_secret_may_be_in_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("key");
+    std::fs::write(&path, "sk-from-file\n").unwrap();
+    let path = path.to_str().unwrap();
+    let config = load(None, &[("OPENAI_API_KEY_FILE", path)], SettingFlags::default()).unwrap();
+    assert_eq!(config.routing.providers[0].credentials[0].1.expose(), "sk-from-file");
+    let file = format!(
+        "[[providers]]\nname = \"groq\"\ncredentials = [{{ name = \"a\", api_key = \"file:{path}\" }}, {{ name = \"b\", api_key = \"env:B\" }}]\n"
+    );
+    let config = load(Some(&file), &[("B", "sk-b")], SettingFlags::default()).unwrap();
+    let secrets: Vec<_> =
+        config.routing.providers[0].credentials.iter().map(|(_, secret)| secret.expose().as_str()).collect();
+    assert_eq!(secrets, ["sk-from-file", "sk-b"]);
+    assert!(refused(&file, &[]).contains("the variable B is not set"));
+}
+
+#[test]
+fn the_gateway_is_not_its_own_provider() {
+    for url in ["http://127.0.0.1:8787/v1", "http://localhost:8787/v1"] {
+        let error = refused("", &[("OPENAI_API_KEY", "sk-1"), ("OPENAI_BASE_URL", url)]);
+        assert!(error.contains("is this gateway itself: unset OPENAI_BASE_URL"), "{error}");
+    }
+    assert!(load(None, &[("OPENAI_BASE_URL", "http://127.0.0.1:8788/v1")], SettingFlags::default()).is_ok());
+}
+
+#[test]
+fn routes_keep_the_order_of_their_tiers() {
+    let file = "[[providers]]\nname = \"openai\"\n[[providers]]\nname = \"groq\"\n\
+        [[routes]]\nname = \"fast\"\nmembers = [\n  { provider = \"openai\", model = \"b\", tier = 1 },\n  \
+        { provider = \"groq\", model = \"a\" },\n]\ntimeouts = { idle = \"3s\" }\n\
+        [[aliases]]\nalias = \"gpt-4(.*)\"\ntarget = \"fast\"\n";
+    let config = load(Some(file), &[], SettingFlags::default()).unwrap();
+    let members: Vec<_> =
+        config.routing.routes[0].members.iter().map(|member| member.model.as_str()).collect();
+    assert_eq!(members, ["a", "b"]);
+    assert_eq!(config.routing.routes[0].timeouts.idle, Some(Duration::from_secs(3)));
+    let wrong = file.replace("provider = \"groq\"", "provider = \"gorq\"");
+    assert!(refused(&wrong, &[]).contains("route \"fast\": unknown provider \"gorq\""));
+    let wrong = file.replace("gpt-4(.*)", "gpt-4(");
+    assert!(refused(&wrong, &[]).contains("alias \"gpt-4(\""));
+    let wrong = file.replace("timeouts", "strategy = \"random\"\ntimeouts");
+    assert!(refused(&wrong, &[]).contains("expected `failover`"));
+}
+
+#[test]
+fn every_setting_in_the_file_is_known_to_the_docs() {
+    let reference = include_str!("../../../../docs/reference/configuration.md");
+    for name in settings::names() {
+        assert!(
+            reference.contains(&format!("`{name}`")),
+            "docs/reference/configuration.md does not name `{name}`"
+        );
+    }
+}

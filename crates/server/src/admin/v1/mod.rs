@@ -1,0 +1,28 @@
+//! Version 1: JSON, one file per operation, errors as problem documents (RFC 9457).
+
+mod auth;
+mod body;
+mod keys;
+mod problem;
+mod usage;
+mod users;
+
+use axum::Router;
+use axum::routing::{get, patch};
+
+use crate::Shared;
+
+/// Every operation at its path. `{user}` and `{key}` are ids or names.
+pub(crate) fn router() -> Router<Shared> {
+    Router::new()
+        .route("/users", get(users::list::handle).post(users::create::handle))
+        .route(
+            "/users/{user}",
+            get(users::get::handle).patch(users::update::handle).delete(users::delete::handle),
+        )
+        .route("/users/{user}/keys", get(keys::list::handle).post(keys::create::handle))
+        .route("/users/{user}/keys/{key}", patch(keys::update::handle).delete(keys::delete::handle))
+        .route("/usage", get(usage::list::handle))
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::no_such_method)
+}

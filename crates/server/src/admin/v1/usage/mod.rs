@@ -1,0 +1,3 @@
+//! Usage rows.
+
+pub(super) mod list;

@@ -1,0 +1,49 @@
+//! Where clients put their keys.
+
+use http::HeaderMap;
+use penstock_control::KEY_PREFIX;
+use penstock_core::Secret;
+use penstock_gateway::PresentedKey;
+use penstock_providers::AuthScheme;
+use percent_encoding::percent_decode_str;
+
+/// The key of a request: `authorization`, `x-api-key`, `api-key`, `x-goog-api-key` or `?key=`. Where
+/// several stand, one of ours is meant before any other.
+pub(crate) fn present(headers: &HeaderMap, query: Option<&str>) -> Option<PresentedKey> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = header("authorization").and_then(|value| {
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
+    });
+    let found = [
+        (AuthScheme::Bearer, bearer),
+        (AuthScheme::XApiKey, header("x-api-key").map(str::to_owned)),
+        (AuthScheme::ApiKey, header("api-key").map(str::to_owned)),
+        (AuthScheme::XGoogApiKey, header("x-goog-api-key").map(str::to_owned)),
+        (AuthScheme::XGoogApiKey, query.and_then(query_key)),
+    ];
+    let mut found: Vec<_> = found.into_iter().filter_map(|(scheme, key)| Some((scheme, key?))).collect();
+    let ours = found.iter().position(|(_, key)| key.trim().starts_with(KEY_PREFIX)).unwrap_or(0);
+    (!found.is_empty()).then(|| {
+        let (scheme, key) = found.swap_remove(ours);
+        PresentedKey { secret: Secret::from(key), scheme }
+    })
+}
+
+fn query_key(query: &str) -> Option<String> {
+    let value = query.split('&').find_map(|pair| pair.split_once('=').filter(|(name, _)| is_key(name)))?.1;
+    Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
+}
+
+fn is_key(name: &str) -> bool {
+    percent_decode_str(name).decode_utf8_lossy() == "key"
+}
+
+/// The query without `key`, every other pair as it was; `None` if nothing is left.
+pub(crate) fn query_without_key(query: &str) -> Option<String> {
+    let kept: Vec<_> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !is_key(pair.split_once('=').map_or(pair, |(name, _)| name)))
+        .collect();
+    (!kept.is_empty()).then(|| kept.join("&"))
+}

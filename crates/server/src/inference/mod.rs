@@ -1,0 +1,184 @@
+//! The calls that models answer: names dialect and operation, makes the request id, caps the body.
+
+mod body;
+mod key;
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::{MethodRouter, post};
+use http::{HeaderMap, Uri};
+use penstock_core::{Dialect, Operation, RequestId};
+use penstock_gateway::exchange::PathModel;
+use penstock_gateway::respond::{self, Ids};
+use penstock_gateway::{Body, Caller, GatewayError, Request};
+
+use crate::Shared;
+use crate::response::{Entry, Place, counted};
+
+use key::{present, query_without_key};
+
+/// Where each call is, aggregated and under a provider's name.
+pub(crate) fn router() -> Router<Shared> {
+    let chat = (Dialect::OpenaiChat, Operation::Generate);
+    let calls: [(&str, MethodRouter<Shared>, MethodRouter<Shared>); 5] = [
+        ("/v1/chat/completions", call(chat), scoped_call(chat)),
+        ("/v1/responses", call(RESPONSES), scoped_call(RESPONSES)),
+        ("/v1/messages", call(MESSAGES), scoped_call(MESSAGES)),
+        ("/v1/messages/count_tokens", call(COUNT_TOKENS), scoped_call(COUNT_TOKENS)),
+        ("/v1/embeddings", call(EMBEDDINGS), scoped_call(EMBEDDINGS)),
+    ];
+    calls.into_iter().fold(Router::new(), |router, (path, aggregated, scoped)| {
+        router.route(path, aggregated).route(&format!("/{{provider}}{path}"), scoped)
+    })
+}
+
+type Asked = (Dialect, Operation);
+const RESPONSES: Asked = (Dialect::OpenaiResponses, Operation::Generate);
+const MESSAGES: Asked = (Dialect::AnthropicMessages, Operation::Generate);
+const COUNT_TOKENS: Asked = (Dialect::AnthropicMessages, Operation::CountTokens);
+const EMBEDDINGS: Asked = (Dialect::OpenaiChat, Operation::Embed);
+
+fn call(asked: Asked) -> MethodRouter<Shared> {
+    post(move |State(state): State<Shared>, request: axum::extract::Request| {
+        handle(state, asked, None, None, request)
+    })
+}
+
+fn scoped_call(asked: Asked) -> MethodRouter<Shared> {
+    post(move |State(state): State<Shared>, Path(provider): Path<String>, request: axum::extract::Request| {
+        handle(state, asked, Some(provider), None, request)
+    })
+}
+
+/// Gemini names the model and what to do with it in the path: `{model}:{action}`.
+pub(crate) async fn gemini(
+    state: Shared,
+    provider: Option<String>,
+    rest: String,
+    request: axum::extract::Request,
+) -> Response {
+    let named = rest.rsplit_once(':').and_then(|(model, action)| {
+        let operation = match action {
+            "generateContent" | "streamGenerateContent" => Operation::Generate,
+            "countTokens" => Operation::CountTokens,
+            "embedContent" | "batchEmbedContents" => Operation::Embed,
+            _ => return None,
+        };
+        Some((operation, PathModel { model: model.to_owned(), action: action.to_owned() }))
+    });
+    match named {
+        Some((operation, model)) => {
+            handle(state, (Dialect::Gemini, operation), provider, Some(model), request).await
+        }
+        None => not_found(State(state), request).await,
+    }
+}
+
+async fn handle(
+    state: Shared,
+    (dialect, operation): Asked,
+    provider: Option<String>,
+    path_model: Option<PathModel>,
+    request: axum::extract::Request,
+) -> Response {
+    let arrived = Instant::now();
+    let at = state.parts.gateway.now();
+    let id = RequestId::new(at);
+    let (parts, body) = request.into_parts();
+    let ids = Ids::new(id, &parts.headers);
+    let entry = Entry { id, arrived, dialect, operation, status: 0, bytes: 0 };
+    let place = match Place::take(&state) {
+        Ok(place) => place,
+        Err(error) => return refuse(dialect, &ids, &error, body, entry).await,
+    };
+    let caller = match authenticate(&state, &parts.headers, &parts.uri) {
+        Ok(caller) => caller,
+        Err(error) => return refuse(dialect, &ids, &error, body, entry).await,
+    };
+    let body = match body::read(body, &parts.headers, state.parts.limits).await {
+        Ok(body) => body,
+        Err((error, rest)) => return refuse(dialect, &ids, &error, rest, entry).await,
+    };
+    let query = parts.uri.query().and_then(query_without_key);
+    let request = Request {
+        id,
+        at,
+        arrived,
+        caller,
+        dialect,
+        operation,
+        provider,
+        path_model,
+        headers: parts.headers,
+        query,
+        body,
+    };
+    let response = state.parts.gateway.execute(request).await;
+    counted(response, entry, Some(place))
+}
+
+/// Who asks, from wherever the key stands.
+pub(crate) fn authenticate(state: &Shared, headers: &HeaderMap, uri: &Uri) -> Result<Caller, GatewayError> {
+    state.parts.gateway.authenticate(present(headers, uri.query()), headers)
+}
+
+/// A refusal before the body was read. What the client is still sending is taken and thrown away for a
+/// moment, since a client that is cut off while it sends never sees the answer.
+async fn refuse(
+    dialect: Dialect,
+    ids: &Ids,
+    error: &GatewayError,
+    rest: axum::body::Body,
+    entry: Entry,
+) -> Response {
+    tracing::info!(request_id = %ids.request, code = error.class().code, %error, "a request was refused");
+    body::discard(rest).await;
+    counted(respond::error(dialect, ids, error), entry, None)
+}
+
+/// The dialect that a client of an unknown path most likely speaks.
+pub(crate) fn likely_dialect(path: &str, headers: &HeaderMap) -> Dialect {
+    if path.contains("/v1beta/") || headers.contains_key("x-goog-api-key") {
+        Dialect::Gemini
+    } else if path.contains("/messages") || headers.contains_key("anthropic-version") {
+        Dialect::AnthropicMessages
+    } else {
+        Dialect::OpenaiChat
+    }
+}
+
+/// Answers what is no path of the gateway.
+pub(crate) async fn not_found(State(state): State<Shared>, request: axum::extract::Request) -> Response {
+    let message = format!(
+        "no such path: {} {}; there are /v1/chat/completions, /v1/responses, /v1/messages, /v1/embeddings, \
+         /v1/models, /v1beta/models/… and the same under /{{provider}}",
+        request.method(),
+        request.uri().path()
+    );
+    plain_error(&state, &request, &GatewayError::NotFound { message, code: "path_not_found" })
+}
+
+/// Answers a path that is there for another method.
+pub(crate) async fn method_not_allowed(
+    State(state): State<Shared>,
+    request: axum::extract::Request,
+) -> Response {
+    let message = format!("{} does not take {}", request.uri().path(), request.method());
+    plain_error(&state, &request, &GatewayError::MethodNotAllowed(message))
+}
+
+/// An error outside any call.
+pub(crate) fn plain_error(
+    state: &Shared,
+    request: &axum::extract::Request,
+    error: &GatewayError,
+) -> Response {
+    let dialect = likely_dialect(request.uri().path(), request.headers());
+    let ids = Ids::new(RequestId::new(state.parts.gateway.now()), request.headers());
+    respond::error(dialect, &ids, error).map(|body: Body| axum::body::Body::new(body))
+}

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Installs what the client tests in tests/clients need: .tools/python (a venv) and
+# tests/clients/node/node_modules. Does nothing, silently, when both match their pin files.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { echo "test-tools: $*" >&2; }
+
+# Installs Debian packages where that is possible, else says which are missing
+require() {
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing $* with apt-get"
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null && return
+    fi
+    say "please install $* (these are the Debian and Ubuntu names), then run this again"
+    exit 1
+}
+
+# Whether the stamp file says what it should
+stamped() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; }
+
+digest() { cksum <"$1" | tr ' ' -; }
+
+mkdir -p .tools
+if command -v flock >/dev/null; then
+    # Two test runs may start at once
+    exec 9>.tools/lock
+    flock 9
+fi
+
+python3 -c 'import ensurepip, venv' 2>/dev/null || require python3 python3-venv
+command -v node >/dev/null || require nodejs npm
+command -v npm >/dev/null || require npm
+
+node_major="$(node -p 'process.versions.node.split(".")[0]')"
+if [ "$node_major" -lt 20 ]; then
+    say "node 20 or newer is needed, found $(node --version)"
+    exit 1
+fi
+
+pins=tests/clients/python/requirements.txt
+venv=.tools/python
+wanted="$(digest "$pins") $(python3 --version) $PWD"
+if ! stamped "$venv/stamp" "$wanted"; then
+    say "installing the Python client libraries into $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$pins"
+    echo "$wanted" >"$venv/stamp"
+fi
+
+node_dir=tests/clients/node
+wanted="$(digest "$node_dir/package-lock.json") node $node_major"
+if ! stamped "$node_dir/node_modules/.stamp" "$wanted"; then
+    say "installing the Node client libraries into $node_dir/node_modules"
+    (cd "$node_dir" && npm ci --loglevel=error --no-audit --no-fund >/dev/null)
+    echo "$wanted" >"$node_dir/node_modules/.stamp"
+fi

@@ -1,0 +1,162 @@
+//! Messages as Anthropic documents them: the whole message, and its events from `message_start` to
+//! `message_stop`, with pings between.
+
+use super::received::ReportedUsage;
+use super::render::{
+    ODDITIES, Part, SIGNATURE, Sse, THOUGHTS, fill, pieces, quote, text_of, text_pieces, tool_calls, usage_of,
+};
+use super::request::Ask;
+use super::script::Flag;
+
+const ID: &str = "msg_01Scripted23456789ABCDEFG";
+const CALL_IDS: [&str; 2] = ["toolu_01Scripted00000000000001", "toolu_01Scripted00000000000002"];
+
+pub(super) fn json(ask: &Ask) -> Part {
+    let mut blocks = Vec::new();
+    if ask.thinking {
+        blocks.push(fill(
+            r#"{"type":"thinking","thinking":$thoughts,"signature":"$signature"}"#,
+            &[("thoughts", &quote(THOUGHTS)), ("signature", SIGNATURE)],
+        ));
+    }
+    let calls = tool_calls(ask);
+    if calls.is_empty() {
+        blocks.push(format!(r#"{{"type":"text","text":{}}}"#, quote(&text_of(ask))));
+    }
+    for ((name, arguments), id) in calls.into_iter().zip(CALL_IDS) {
+        blocks.push(fill(
+            r#"{"type":"tool_use","id":"$id","name":$name,"input":$input}"#,
+            &[("id", id), ("name", &quote(name)), ("input", arguments)],
+        ));
+    }
+    let usage = reported(ask);
+    let body = fill(
+        r#"{"id":"$id","type":"message","role":"assistant","model":$model,"content":[$content],"stop_reason":$stop,"stop_sequence":null$usage,$oddities}"#,
+        &[
+            ("id", ID),
+            ("model", &quote(&ask.name)),
+            ("content", &blocks.join(",")),
+            ("stop", &quote(stop_reason(ask))),
+            ("usage", &usage.map(|usage| usage_json(usage, usage.output)).unwrap_or_default()),
+            ("oddities", ODDITIES),
+        ],
+    );
+    Part { usage, ..Part::new(body) }
+}
+
+pub(super) fn stream(ask: &Ask) -> Vec<Part> {
+    let mut sse = Sse::new(&ask.script);
+    let usage = reported(ask);
+    let start = fill(
+        r#"{"type":"message_start","message":{"id":"$id","type":"message","role":"assistant","model":$model,"content":[],"stop_reason":null,"stop_sequence":null$usage,$oddities}}"#,
+        &[
+            ("id", ID),
+            ("model", &quote(&ask.name)),
+            ("usage", &usage.map(|usage| usage_json(usage, 1)).unwrap_or_default()),
+            ("oddities", ODDITIES),
+        ],
+    );
+    sse.push(Some("message_start"), &start);
+    if let Some(usage) = usage {
+        sse.reports(ReportedUsage { output: 1, ..usage });
+    }
+
+    let mut index = 0;
+    if ask.thinking {
+        let mut deltas: Vec<_> = pieces(THOUGHTS, 3)
+            .into_iter()
+            .map(|piece| format!(r#"{{"type":"thinking_delta","thinking":{}}}"#, quote(piece)))
+            .collect();
+        deltas.push(format!(r#"{{"type":"signature_delta","signature":"{SIGNATURE}"}}"#));
+        block(&mut sse, &mut index, r#"{"type":"thinking","thinking":"","signature":""}"#, &deltas);
+    }
+    let calls = tool_calls(ask);
+    if calls.is_empty() {
+        let text = text_of(ask);
+        let deltas: Vec<_> = text_pieces(ask, &text)
+            .into_iter()
+            .map(|piece| format!(r#"{{"type":"text_delta","text":{}}}"#, quote(piece)))
+            .collect();
+        block(&mut sse, &mut index, r#"{"type":"text","text":""}"#, &deltas);
+    }
+    for ((name, arguments), id) in calls.into_iter().zip(CALL_IDS) {
+        let opening = fill(
+            r#"{"type":"tool_use","id":"$id","name":$name,"input":{}}"#,
+            &[("id", id), ("name", &quote(name))],
+        );
+        // The first delta of a real stream is the empty string
+        let deltas: Vec<_> = std::iter::once("")
+            .chain(pieces(arguments, 4))
+            .map(|piece| format!(r#"{{"type":"input_json_delta","partial_json":{}}}"#, quote(piece)))
+            .collect();
+        block(&mut sse, &mut index, &opening, &deltas);
+    }
+
+    let delta = fill(
+        r#"{"type":"message_delta","delta":{"stop_reason":$stop,"stop_sequence":null}$usage}"#,
+        &[("stop", &quote(stop_reason(ask))), ("usage", &usage.map(final_usage_json).unwrap_or_default())],
+    );
+    sse.push(Some("message_delta"), &delta);
+    if let Some(usage) = usage {
+        sse.reports(usage);
+    }
+    if !ask.script.has(Flag::NoDone) {
+        sse.push(Some("message_stop"), r#"{"type":"message_stop"}"#);
+    }
+    sse.parts
+}
+
+/// One content block; the first is followed by a ping, as in real streams.
+fn block(sse: &mut Sse, index: &mut usize, opening: &str, deltas: &[String]) {
+    let start = format!(r#"{{"type":"content_block_start","index":{index},"content_block":{opening}}}"#);
+    sse.push(Some("content_block_start"), &start);
+    if *index == 0 {
+        sse.push(Some("ping"), r#"{"type": "ping"}"#);
+    }
+    for delta in deltas {
+        let event = format!(r#"{{"type":"content_block_delta","index":{index},"delta":{delta}}}"#);
+        sse.push(Some("content_block_delta"), &event);
+    }
+    sse.push(Some("content_block_stop"), &format!(r#"{{"type":"content_block_stop","index":{index}}}"#));
+    *index += 1;
+}
+
+pub(super) fn count_tokens(ask: &Ask) -> Part {
+    Part::new(format!(r#"{{"input_tokens":{}}}"#, usage_of(&ask.script).input))
+}
+
+fn stop_reason(ask: &Ask) -> &str {
+    let usual = if ask.tools.is_empty() { "end_turn" } else { "tool_use" };
+    ask.script.finish.as_deref().unwrap_or(usual)
+}
+
+fn reported(ask: &Ask) -> Option<ReportedUsage> {
+    let usage = ReportedUsage { reasoning: 0, ..usage_of(&ask.script) };
+    (!ask.script.has(Flag::NoUsage)).then_some(usage)
+}
+
+fn usage_json(usage: ReportedUsage, output: u64) -> String {
+    fill(
+        r#","usage":{"input_tokens":$input,"cache_creation_input_tokens":$written,"cache_read_input_tokens":$cached,"cache_creation":{"ephemeral_5m_input_tokens":$short,"ephemeral_1h_input_tokens":$long},"output_tokens":$output,"service_tier":"standard"}"#,
+        &[
+            ("input", &usage.input.to_string()),
+            ("written", &(usage.cache_write_5m + usage.cache_write_1h).to_string()),
+            ("cached", &usage.cached.to_string()),
+            ("short", &usage.cache_write_5m.to_string()),
+            ("long", &usage.cache_write_1h.to_string()),
+            ("output", &output.to_string()),
+        ],
+    )
+}
+
+fn final_usage_json(usage: ReportedUsage) -> String {
+    fill(
+        r#","usage":{"input_tokens":$input,"cache_creation_input_tokens":$written,"cache_read_input_tokens":$cached,"output_tokens":$output}"#,
+        &[
+            ("input", &usage.input.to_string()),
+            ("written", &(usage.cache_write_5m + usage.cache_write_1h).to_string()),
+            ("cached", &usage.cached.to_string()),
+            ("output", &usage.output.to_string()),
+        ],
+    )
+}
