@@ -1,3 +1,5 @@
-//! Rigs that the black-box tests share: what stands on the other side of the real binary.
+//! Rigs for the black-box tests and the benches: the real binary, a scripted upstream, a plain client.
 
+pub mod gateway;
+pub mod http;
 pub mod upstream;

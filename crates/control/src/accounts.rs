@@ -133,16 +133,24 @@ pub async fn create_key(
     Ok((UserKey { id: KeyId(made.id(-1).unwrap_or_default()), ..key }, secret))
 }
 
-/// Makes a key stop working; it stays in lists, and known.
+/// Makes a key stop working; it stays in lists, and known. A change that comes in between does not
+/// undo it.
 pub async fn revoke_key(
     store: &dyn ControlStore,
     key: &str,
     now: Timestamp,
 ) -> Result<UserKey, AccountError> {
-    let records = store.load().await?.records;
-    let key = UserKey { enabled: false, updated_at: now, ..require_key(&records, key)?.clone() };
-    store.commit(&ChangeSet::of(Change::Put(Record::UserKey(key.clone())))).await?;
-    Ok(key)
+    loop {
+        let loaded = store.load().await?;
+        let found = require_key(&loaded.records, key)?;
+        let revoked = UserKey { enabled: false, updated_at: now, ..found.clone() };
+        let changes = ChangeSet::of(Change::Put(Record::UserKey(revoked.clone()))).based_on(loaded.version);
+        match store.commit(&changes).await {
+            Ok(_) => return Ok(revoked),
+            Err(ControlError::Stale) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Deletes a key; its digest stays known, so that it is never taken for somebody's provider key.

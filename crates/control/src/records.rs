@@ -194,12 +194,21 @@ pub enum Change {
 pub struct ChangeSet {
     /// The changes.
     pub changes: Vec<Change>,
+    /// The version whose records the changes were made from: if the store has moved on, nothing is
+    /// changed. `None` for changes that do not depend on what was read.
+    pub based_on: Option<u64>,
 }
 
 impl ChangeSet {
     /// A set of one change.
     pub fn of(change: Change) -> Self {
-        Self { changes: vec![change] }
+        Self { changes: vec![change], based_on: None }
+    }
+
+    /// Says which version the changes were made from.
+    #[must_use]
+    pub fn based_on(self, version: u64) -> Self {
+        Self { based_on: Some(version), ..self }
     }
 
     /// Adds a change.

@@ -26,13 +26,12 @@ pub struct SettlerHandle {
 #[derive(Debug)]
 struct Pending {
     settlement: Settlement,
-    /// Absent if the journal could not take the end record; the row is then only in memory.
-    ticket: Option<Ticket>,
+    ticket: Ticket,
 }
 
 impl SettlerHandle {
     /// Hands in a settlement. It never blocks: the journal has it already.
-    pub fn submit(&self, settlement: Settlement, ticket: Option<Ticket>) {
+    pub fn submit(&self, settlement: Settlement, ticket: Ticket) {
         if self.queue.send(Pending { settlement, ticket }).is_err() {
             // the settler is gone, the process is ending, and the journal will replay this one
             tracing::debug!("a settlement came after the settler had stopped");
@@ -103,5 +102,7 @@ async fn apply(store: &dyn ControlStore, journal: &Journal, batch: &mut Vec<Pend
         tracing::info!(rows = settlements.len(), "settlements are applied again");
     }
     metrics::counter!("penstock_settlements_total").increment(settlements.len() as u64);
-    tickets.into_iter().flatten().for_each(|ticket| journal.acknowledge(&ticket));
+    for ticket in &tickets {
+        journal.acknowledge(ticket);
+    }
 }

@@ -21,6 +21,8 @@ pub struct Principal {
     pub org_id: OrgId,
     /// The owner's team.
     pub team_id: Option<TeamId>,
+    /// Whether the owner may use the admin API.
+    pub is_admin: bool,
     /// The owner's name, for logs.
     pub user_name: String,
     expires_at: Option<Timestamp>,
@@ -140,6 +142,7 @@ impl<'a> Index<'a> {
             user_id: user.id,
             org_id: org.id,
             team_id: user.team_id,
+            is_admin: user.is_admin,
             user_name: user.name.clone(),
             expires_at: key.expires_at,
             permissions: patterns.map(|pattern| WildMatch::new(pattern)).collect(),
@@ -164,8 +167,11 @@ impl LiveSnapshot {
 
     /// Reads the store again and publishes what it holds.
     pub async fn refresh(&self, store: &dyn ControlStore) -> Result<(), crate::ControlError> {
-        let snapshot = Snapshot::new(store.load().await?);
-        self.0.store(Arc::new(snapshot));
+        let snapshot = Arc::new(Snapshot::new(store.load().await?));
+        // of two that read at the same time, the slower must not bring the older records back
+        self.0.rcu(|published| {
+            Arc::clone(if published.version > snapshot.version { published } else { &snapshot })
+        });
         Ok(())
     }
 }

@@ -96,6 +96,9 @@ pub enum ControlError {
         /// What it refers to.
         what: &'static str,
     },
+    /// The records have changed since they were read.
+    #[error("the records were changed by someone else at the same time: look again and repeat")]
+    Stale,
     /// The store was written by a newer Penstock.
     #[error(
         "the control store has schema version {found}, this Penstock knows up to {known}: \

@@ -10,7 +10,7 @@ mod secret;
 mod usage;
 mod usd;
 
-pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use clock::{Clock, SystemClock, Timestamp};
 pub use dialect::{Dialect, Operation, UnknownName};
 pub use ids::{KeyId, OrgId, RequestId, RequestIdError, TeamId, UserId};
 pub use secret::Secret;

@@ -29,7 +29,11 @@ pub struct Usage {
 impl Usage {
     /// Everything that went in, cached or not: what decides long-context price tiers.
     pub const fn total_input(&self) -> u64 {
-        self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
+        // figures of a provider are taken as they come, and must not overflow
+        self.input
+            .saturating_add(self.cache_read)
+            .saturating_add(self.cache_write_5m)
+            .saturating_add(self.cache_write_1h)
     }
 }
 

@@ -41,6 +41,11 @@ impl Usd {
         self.0.is_sign_negative() && !self.0.is_zero()
     }
 
+    /// As a float, for gauges that people look at; never to compute with.
+    pub fn approximate(self) -> f64 {
+        self.0.try_into().unwrap_or(f64::NAN)
+    }
+
     /// Rounded to `places` decimals, half up: for people, never for storage.
     #[must_use]
     pub fn rounded(self, places: u32) -> String {

@@ -6,8 +6,9 @@ use penstock_core::Dialect;
 
 use crate::scan::{Member, Root, Scan, ScanError, Scanner};
 
-const WANTED: &[&str] =
-    &["model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "max_output_tokens"];
+const WANTED: &[&str] = &["model", "stream", "stream_options"];
+/// A longer name is no model's; names end up in rows, logs and URLs.
+const MODEL_LIMIT: usize = 1_024;
 
 /// Bytes of text that make a token, on average and across languages; for estimates only.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -23,8 +24,6 @@ pub struct Envelope {
     pub stream: bool,
     /// `stream_options`, if it is there exactly once.
     pub stream_options: Option<Member>,
-    /// The client's cap on output tokens, if it set one.
-    pub max_output: Option<u64>,
     /// A rough count of the input tokens.
     pub estimated_input: u64,
 }
@@ -90,9 +89,6 @@ impl Envelope {
             model,
             stream: scan.last("stream").is_some_and(|stream| stream.value.as_deref() == Some(b"true")),
             stream_options,
-            max_output: ["max_completion_tokens", "max_output_tokens", "max_tokens"]
-                .into_iter()
-                .find_map(|name| serde_json::from_slice(scan.last(name)?.value.as_deref()?).ok()),
             estimated_input: estimated_tokens(scan.text_bytes) + scan.media_parts * TOKENS_PER_MEDIA_PART,
         })
     }
@@ -113,6 +109,9 @@ fn model(scan: &Scan) -> Result<ModelField, EnvelopeError> {
     let value = member.value.as_deref().ok_or(EnvelopeError::ModelNotText("longer than 64 KiB"))?;
     let name: String =
         serde_json::from_slice(value).map_err(|_| EnvelopeError::ModelNotText(kind_of(value)))?;
+    if name.len() > MODEL_LIMIT {
+        return Err(EnvelopeError::ModelNotText("longer than 1024 bytes"));
+    }
     if name.trim().is_empty() {
         return Err(EnvelopeError::ModelNotText("an empty string"));
     }
@@ -140,12 +139,11 @@ mod tests {
 
     #[test]
     fn reads_what_the_gateway_needs() {
-        let envelope =
-            read(r#"{"messages":[{"content":"eight by"}],"stream":true,"max_tokens":7,"model":"a\/b"}"#);
+        let envelope = read(r#"{"messages":[{"content":"eight by"}],"stream":true,"model":"a\/b"}"#);
         let envelope = envelope.unwrap();
         assert_eq!(envelope.model.unwrap().name, "a/b");
         assert!(envelope.stream);
-        assert_eq!((envelope.max_output, envelope.estimated_input), (Some(7), 3));
+        assert_eq!(envelope.estimated_input, 3);
     }
 
     #[test]

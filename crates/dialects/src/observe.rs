@@ -12,6 +12,9 @@ use crate::scan::Scanner;
 use crate::sse::{Event, events};
 use crate::{anthropic_messages, gemini, openai_chat, openai_responses};
 
+/// A usage object longer than this is not one.
+const RAW_LIMIT: usize = 64 * 1024;
+
 /// Usage as a provider reported it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reported {
@@ -48,9 +51,7 @@ impl Observed {
     where
         Shape: Deserialize<'de> + Into<Usage>,
     {
-        let Ok(text) = std::str::from_utf8(raw) else {
-            return;
-        };
+        let Some(text) = std::str::from_utf8(raw).ok().filter(|text| text.len() <= RAW_LIMIT) else { return };
         if let Ok(shape) = serde_json::from_str::<Shape>(text) {
             self.reported = Some(Reported { usage: shape.into(), raw: text.into() });
         }

@@ -85,6 +85,8 @@ fn last_boundary(bytes: &[u8], from: usize) -> Option<usize> {
 pub struct Event<'a> {
     /// Where it stands in the block, its blank line included.
     pub span: Range<usize>,
+    /// Where its first field begins, after any comments and blank lines before it.
+    pub fields_start: usize,
     /// The value of `event:`, if there is one.
     pub name: Option<&'a [u8]>,
     /// The value of `data:`; several lines are joined by a line feed.
@@ -114,16 +116,21 @@ impl<'a> Iterator for Events<'a> {
 
     fn next(&mut self) -> Option<Event<'a>> {
         let start = self.at;
+        let mut fields_start = None;
         let mut name = None;
         let mut data: Option<Data<'a>> = None;
         while self.at < self.block.len() {
             let line = self.line();
             let text = &self.block[line.clone()];
+            if !text.is_empty() && text[0] != b':' {
+                fields_start.get_or_insert(line.start);
+            }
             if text.is_empty() {
                 if data.is_some() {
                     break;
                 }
                 name = None;
+                fields_start = None;
             } else if let Some(value) = field(text, b"data") {
                 let span = line.end - value.len()..line.end;
                 data = Some(match data {
@@ -135,7 +142,8 @@ impl<'a> Iterator for Events<'a> {
             }
         }
         let (data, data_span) = data?;
-        Some(Event { span: start..self.at, name, data, data_span })
+        let fields_start = fields_start.unwrap_or(start);
+        Some(Event { span: start..self.at, fields_start, name, data, data_span })
     }
 }
 

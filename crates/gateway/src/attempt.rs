@@ -5,11 +5,12 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, StatusCode, response};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode, response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use penstock_core::Timestamp;
+use penstock_dialects::errors::{ErrorFacts, encode};
 use tokio::time::Instant;
 
 use crate::exchange::Exchange;
@@ -29,6 +30,9 @@ const LIMITED_FOR: Duration = Duration::from_secs(30);
 const LIMITED_AT_MOST: Duration = Duration::from_hours(1);
 /// Before the same candidate is tried again; doubled each time.
 const BACKOFF: Duration = Duration::from_millis(100);
+const BACKOFF_AT_MOST: Duration = Duration::from_secs(2);
+/// How long the explanation of a refusal may take; the refusal itself is known by then.
+const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
 
 /// An answer that goes to the client.
 #[derive(Debug)]
@@ -96,17 +100,18 @@ pub(crate) async fn attempt(
             break;
         };
         if before > 0 {
-            tokio::time::sleep(BACKOFF * 2_u32.pow(before - 1)).await;
+            tokio::time::sleep(backoff(before)).await;
         }
         guard.now_with(&candidate);
         let timeouts = candidate.provider.timeouts.with(overrides);
-        let failure = match once(shared, exchange, &headers, &candidate, plan, timeouts).await {
+        let failure = match once(shared, exchange, &headers, (&candidate, plan), timeouts, guard).await {
             Ok(answer) => {
                 count(&candidate, "success");
                 return Ok(answer);
             }
             Err(failure) => failure,
         };
+        guard.failed();
         count(&candidate, failure.outcome);
         tracing::warn!(
             request_id = %exchange.request.id, attempt = number, provider = %candidate.provider.name,
@@ -126,6 +131,11 @@ pub(crate) async fn attempt(
     )
 }
 
+/// How long to wait after so many failures of the same candidate.
+fn backoff(failures: u32) -> Duration {
+    BACKOFF.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(BACKOFF_AT_MOST)
+}
+
 fn count(candidate: &Candidate, outcome: &'static str) {
     let provider = candidate.provider.name.to_string();
     metrics::counter!("penstock_upstream_attempts_total", "provider" => provider, "outcome" => outcome)
@@ -136,9 +146,9 @@ async fn once(
     shared: &Shared,
     exchange: &Exchange,
     headers: &HeaderMap,
-    candidate: &Candidate,
-    plan: Plan,
+    (candidate, plan): (&Candidate, Plan),
     timeouts: Timeouts,
+    guard: &mut SettleGuard,
 ) -> Result<Answer, Box<Failure>> {
     let prepared = prepare(exchange, headers, candidate, plan)
         .map_err(|error| Failure::error(0, false, "unprepared", error))?;
@@ -163,14 +173,15 @@ async fn once(
             GatewayError::Upstream("no client for this provider".to_owned()),
         )
     })?;
+    guard.trying(prepared.request.body().sent());
     let sent = tokio::time::timeout_at(first_byte_by, client.request(prepared.request)).await;
     let response = sent.map_err(|_| late())?.map_err(|error| unreachable_failure(name, &error, timeouts))?;
     let (head, mut rest) = response.into_parts();
     if !head.status.is_success() {
-        let own_key = candidate.credential.is_none();
-        let body = tokio::time::timeout_at(first_byte_by, Limited::new(rest, ERROR_BODY).collect()).await;
+        let by = first_byte_by.min(Instant::now() + ERROR_BODY_TIME);
+        let body = tokio::time::timeout_at(by, Limited::new(rest, ERROR_BODY).collect()).await;
         let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes);
-        return refusal(candidate, head, body, own_key, shared.clock.now());
+        return refusal(exchange, candidate, head, body, shared.clock.now());
     }
     let first = loop {
         match tokio::time::timeout_at(first_byte_by, rest.frame()).await.map_err(|_| late())? {
@@ -238,26 +249,26 @@ fn root(error: &dyn Error) -> String {
     cause.to_string()
 }
 
-/// What a status other than success means, as chapter 6.2 of the specification has it.
+/// What a status other than success means, as chapter 6.2 of the specification has it. It counts also
+/// where the explanation that belongs to it did not arrive.
 fn refusal(
+    exchange: &Exchange,
     candidate: &Candidate,
-    head: response::Parts,
+    mut head: response::Parts,
     body: Option<Bytes>,
-    own_key: bool,
     now: Timestamp,
 ) -> Result<Answer, Box<Failure>> {
     let name = &*candidate.provider.name;
-    let status = head.status;
+    let (status, own_key) = (head.status, candidate.credential.is_none());
     let cool = |duration| {
         if let Some(credential) = &candidate.credential {
             credential.cool(now, duration);
         }
     };
-    let Some(body) = body else {
-        let message = format!("provider {name:?} answered with status {status} and broke off");
-        return Err(Failure::error(2, status.is_server_error(), "broken", GatewayError::Upstream(message)));
-    };
     let retry_after = retry_after(&head.headers);
+    // a proxy's page is not in the client's dialect
+    let body = body.filter(|_| is_json(&head.headers));
+    let body = body.unwrap_or_else(|| unexplained(exchange, name, &mut head));
     let answer = Answer::Refusal { head, body };
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if own_key => Ok(answer),
@@ -287,6 +298,26 @@ fn refusal(
             Err(Failure::error(2, false, "redirect", GatewayError::Upstream(message)))
         }
     }
+}
+
+/// The body of a refusal whose own one did not arrive whole.
+fn unexplained(exchange: &Exchange, provider: &str, head: &mut response::Parts) -> Bytes {
+    let status = head.status;
+    head.headers.remove(CONTENT_LENGTH);
+    head.headers.remove(CONTENT_ENCODING);
+    head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let message = format!(
+        "provider {provider:?} answered with status {status} and without an explanation that could be passed on"
+    );
+    let request = &exchange.request;
+    GatewayError::Upstream(message).encode(request.dialect, request.id, |dialect, facts| {
+        encode(dialect, &ErrorFacts { status: status.as_u16(), ..facts.clone() })
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_none_or(|kind| kind.contains("json"))
 }
 
 /// `retry-after` in seconds; the date form is not used by these providers.

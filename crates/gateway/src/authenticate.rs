@@ -13,8 +13,20 @@ use penstock_providers::AuthScheme;
 use crate::GatewayError;
 
 /// Texts that people put where a client library insists on a key.
-const PLACEHOLDERS: &[&str] =
-    &["penstock", "none", "unused", "dummy", "local", "empty", "not-needed", "no-key", "sk-no-key-required"];
+const PLACEHOLDERS: &[&str] = &[
+    "penstock",
+    "none",
+    "unused",
+    "dummy",
+    "local",
+    "empty",
+    "not-needed",
+    "no-key",
+    "sk-no-key-required",
+    "ollama",
+    "lm-studio",
+    "vllm",
+];
 
 /// A key as the client sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +64,8 @@ pub struct Access {
     pub loopback: bool,
     /// Own keys are taken even where keys of ours exist.
     pub own_keys: bool,
+    /// The admin key, which is ours as well and opens nothing here.
+    pub admin_key: Option<KeyDigest>,
 }
 
 /// Decides who asks.
@@ -64,13 +78,16 @@ pub fn authenticate(
 ) -> Result<Caller, GatewayError> {
     let open = access.loopback && snapshot.is_keyless();
     if open {
-        refuse_web_pages(headers)?;
+        refuse_strangers(headers)?;
     }
     let Some(key) = key.filter(|key| !key.secret.expose().trim().is_empty()) else {
         return if open { Ok(Caller::Open) } else { Err(refused(MISSING)) };
     };
     let text = key.secret.expose().trim();
     let digest = KeyDigest::of(text);
+    if access.admin_key == Some(digest) {
+        return Err(refused("this is the admin key, which opens the admin API alone: use a key of a user"));
+    }
     match snapshot.key(&digest, now) {
         KeyLookup::Valid(principal) => Ok(Caller::User(principal)),
         KeyLookup::Refused(reason) => Err(refused(&format!("this key does not work: {reason}"))),
@@ -81,6 +98,7 @@ pub fn authenticate(
         }
         KeyLookup::Unknown if open || access.own_keys => {
             let tenant = format!("byok:{}", digest.short()).into();
+            let key = PresentedKey { secret: Secret::from(text.to_owned()), scheme: key.scheme };
             Ok(Caller::OwnKey(OwnKey { key, tenant }))
         }
         KeyLookup::Unknown => Err(refused(UNKNOWN)),
@@ -97,8 +115,16 @@ fn refused(message: &str) -> GatewayError {
 }
 
 /// In open mode the only guard is that the caller is on this machine. A web page in a browser on this
-/// machine is not meant by that, whether it calls directly or through a name it made point here.
-fn refuse_web_pages(headers: &HeaderMap) -> Result<(), GatewayError> {
+/// machine is not meant by that, whether it calls directly or through a name it made point here; nor is
+/// anyone who comes through a proxy on this machine.
+fn refuse_strangers(headers: &HeaderMap) -> Result<(), GatewayError> {
+    let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip"];
+    if let Some(header) = forwarded.iter().find(|name| headers.contains_key(**name)) {
+        return Err(GatewayError::Forbidden(format!(
+            "open mode does not serve callers behind a proxy ({header} is set): create keys for them \
+             (`penstock key create`)"
+        )));
+    }
     let text = |name| headers.get(name).map(|value: &http::HeaderValue| value.to_str().unwrap_or("?"));
     if let Some(origin) = text(ORIGIN)
         && !origin.split_once("://").is_some_and(|(_, authority)| is_local(authority))

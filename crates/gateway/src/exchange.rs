@@ -70,12 +70,4 @@ impl Exchange {
         };
         Ok(Self { request, envelope, requested })
     }
-
-    /// Whether the client asked for a stream.
-    pub fn is_stream(&self) -> bool {
-        match &self.request.path_model {
-            Some(path) => path.action.starts_with("stream"),
-            None => self.envelope.stream,
-        }
-    }
 }

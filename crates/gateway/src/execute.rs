@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use http::{HeaderMap, Response};
 use penstock_control::LiveSnapshot;
 use penstock_core::{Clock, Timestamp};
+use penstock_dialects::observe::Observed;
 use penstock_providers::ProviderTable;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -20,7 +21,7 @@ use crate::resolve::{candidates, resolve};
 use crate::respond::{self, Ids};
 use crate::routing::Routing;
 use crate::settle::Settling;
-use crate::stream::{About, AnswerBody, Wait};
+use crate::stream::{About, AnswerBody, Wait, stopping};
 use crate::{
     Body, Caller, GatewayError, ListedModels, PresentedKey, Request, admit, models, pipeline, reserve,
 };
@@ -131,13 +132,22 @@ impl Gateway {
     /// Answers a request, whatever happens.
     pub async fn execute(&self, request: Request) -> Response<Body> {
         let (ids, dialect) = (Ids::new(request.id, &request.headers), request.dialect);
-        match self.run(request, &ids).await {
-            Ok(response) => response,
-            Err(error) => {
-                tracing::info!(request_id = %ids.request, code = error.class().code, %error, "a request was refused");
-                respond::error(dialect, &ids, &error)
-            }
-        }
+        let answered = match self.0.options.on_client_gone {
+            OnClientGone::Cancel => self.run(request, &ids).await,
+            OnClientGone::Drain => self.run_apart(request, ids.clone()).await,
+        };
+        answered.unwrap_or_else(|error| {
+            tracing::info!(request_id = %ids.request, code = error.class().code, %error, "a request was refused");
+            respond::error(dialect, &ids, &error)
+        })
+    }
+
+    /// Runs in a task of its own, which goes on when the client hangs up before the first byte.
+    async fn run_apart(&self, request: Request, ids: Ids) -> Result<Response<Body>, GatewayError> {
+        let gateway = self.clone();
+        let task = self.0.tasks.spawn(async move { gateway.run(request, &ids).await });
+        task.await
+            .unwrap_or_else(|_| Err(GatewayError::Overloaded("the request could not be finished".to_owned())))
     }
 
     async fn run(&self, request: Request, ids: &Ids) -> Result<Response<Body>, GatewayError> {
@@ -145,9 +155,9 @@ impl Gateway {
         let mut exchange = Exchange::open(request)?;
         pipeline::pre(&mut exchange)?;
         let resolution = resolve(&exchange, &shared.routing, &shared.settling.catalogue);
-        let full_name = resolution.as_ref().ok().and_then(|resolution| resolution.full_name.as_deref());
+        let full_name = resolution.as_ref().ok().map(|resolution| resolution.full_name.as_str());
         // before an unknown name is answered with near ones: those may be none of this caller's business
-        admit::admit(&exchange, &shared.routing, full_name)?;
+        admit::admit(&exchange, full_name)?;
         let resolution = resolution?;
         let candidates = candidates(&resolution, &exchange.request.caller, &shared.table, self.now())?;
         let planned: Vec<_> = candidates
@@ -159,7 +169,14 @@ impl Gateway {
             return Err(GatewayError::Unsupported(unsupported(&exchange, &candidates)));
         };
         let mut guard = reserve::reserve(&exchange, first, &shared.settling)?;
-        let answer = attempt(shared, &exchange, planned, resolution.timeouts, &mut guard).await;
+        let mut stop = shared.stop.subscribe();
+        let answer = tokio::select! {
+            answer = attempt(shared, &exchange, planned, resolution.timeouts, &mut guard) => answer,
+            _ = stop.wait_for(|stop| *stop) => {
+                guard.abandon(&Observed::default());
+                return Err(stopping());
+            }
+        };
         match answer {
             Ok(Answer::Success { head, first, rest, strip_usage, timeouts, deadline }) => {
                 guard.first_byte();
@@ -169,15 +186,7 @@ impl Gateway {
                     provider: guard.provider_name(),
                 };
                 let wait = Wait::new(timeouts, deadline);
-                let body = AnswerBody::new(
-                    about,
-                    &head,
-                    (first, rest),
-                    strip_usage,
-                    guard,
-                    wait,
-                    shared.stop.subscribe(),
-                );
+                let body = AnswerBody::new(about, &head, (first, rest), strip_usage, guard, wait, stop);
                 Ok(respond::answer(head, body, ids, shared.options.on_client_gone, shared.tasks.clone()))
             }
             Ok(Answer::Refusal { head, body }) => {

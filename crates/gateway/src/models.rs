@@ -35,6 +35,7 @@ pub(crate) fn list(
         Caller::User(principal) => principal.may_use(name),
         Caller::Open | Caller::OwnKey(_) => true,
     };
+    let own_key = matches!(caller, Caller::OwnKey(_));
     if let Some(scope) = scope
         && routing.provider(scope).is_none()
     {
@@ -47,13 +48,16 @@ pub(crate) fn list(
             Some(scope) => *provider.name == *scope,
             None => provider.configured,
         };
+        let wanted = wanted && !(own_key && provider.takes_no_key());
         for model in provider.listed(catalogue).into_iter().filter(|_| wanted) {
             let full = format!("{}/{model}", provider.name);
-            if !allowed(&full) && !allowed(model) {
-                continue;
-            }
+            let id = match scope {
+                Some(_) if allowed(&full) => model.to_owned(),
+                None if allowed(&full) => full,
+                None if allowed(model) => model.to_owned(),
+                _ => continue,
+            };
             let known = catalogue.get(&provider.row.name, model);
-            let id = if scope.is_some() { model.to_owned() } else { full };
             listed.insert(
                 id.clone(),
                 ListedModel {

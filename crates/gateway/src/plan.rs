@@ -1,6 +1,6 @@
 //! How a candidate can answer: with the client's own bytes, or through a translation.
 
-use penstock_core::Dialect;
+use penstock_core::{Dialect, Operation};
 use penstock_providers::StreamUsage;
 
 use crate::exchange::Exchange;
@@ -29,7 +29,9 @@ pub fn plan(exchange: &Exchange, candidate: &Candidate) -> Option<Plan> {
     let row = &candidate.provider.row;
     let native = row.endpoint(request.operation, request.dialect).is_some();
     if native && !pipeline::touches_content(exchange) {
-        let ask_for_usage = request.dialect == Dialect::OpenaiChat && row.stream_usage == StreamUsage::Ask;
+        let ask_for_usage = (request.operation, request.dialect)
+            == (Operation::Generate, Dialect::OpenaiChat)
+            && row.stream_usage == StreamUsage::Ask;
         return Some(Plan::Passthrough { ask_for_usage });
     }
     row.dialects(request.operation).next().map(|to| Plan::Translate { to })
@@ -58,3 +60,6 @@ pub fn unsupported(exchange: &Exchange, candidates: &[Candidate]) -> String {
         request.dialect
     )
 }
+
+#[cfg(test)]
+mod tests;

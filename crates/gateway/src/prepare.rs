@@ -44,6 +44,7 @@ fn ends_here(name: &HeaderName) -> bool {
             | "x-forwarded-host"
             | "x-forwarded-proto"
             | "x-forwarded-port"
+            | "x-http-method-override"
     )
 }
 
@@ -116,6 +117,12 @@ fn uri(exchange: &Exchange, candidate: &Candidate) -> Result<Uri, GatewayError> 
     if let (Some(uri), None) = (provider.endpoint(request.operation, request.dialect), &request.query) {
         return Ok(uri.clone());
     }
+    if candidate.model.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return Err(GatewayError::InvalidRequest {
+            message: format!("the model {:?} cannot stand in a path", &*candidate.model),
+            param: Some("model"),
+        });
+    }
     let template = provider.row.endpoint(request.operation, request.dialect).unwrap_or_default();
     let action = request.path_model.as_ref().map_or("", |path| path.action.as_str());
     let path = template.replace("{model}", &path_segment(&candidate.model)).replace("{action}", action);
@@ -125,15 +132,13 @@ fn uri(exchange: &Exchange, candidate: &Candidate) -> Result<Uri, GatewayError> 
         .map_err(|_| GatewayError::invalid("the model's name or the query cannot stand in a URL"))
 }
 
-/// A model name as part of a path; slashes stay, since such names have them (`models/…`), but a name
-/// must not climb out of the path it is put into.
+/// A model name as part of a path; slashes stay, since such names have them (`models/…`).
 fn path_segment(model: &str) -> String {
     let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/:@".contains(&byte);
-    let encoded: String = model
+    model
         .bytes()
         .map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect();
-    encoded.replace("..", "%2E%2E")
+        .collect()
 }
 
 fn headers(exchange: &Exchange, forwarded: &HeaderMap, candidate: &Candidate) -> HeaderMap {
@@ -143,6 +148,12 @@ fn headers(exchange: &Exchange, forwarded: &HeaderMap, candidate: &Candidate) ->
         headers.entry(name).or_insert_with(|| value.clone());
     }
     headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    if candidate.credential.is_some() {
+        // they choose whose account pays, and with the gateway's credential that is not the client's choice
+        for name in ["openai-organization", "openai-project", "x-goog-user-project"] {
+            headers.remove(name);
+        }
+    }
     let auth = match (&candidate.credential, &exchange.request.caller) {
         (Some(credential), _) => credential.header.clone(),
         (None, Caller::OwnKey(own)) => {

@@ -25,7 +25,7 @@ pub fn reserve(
     let ticket = settling.journal.begin(&draft).map_err(|error| {
         let message = match error {
             JournalError::Full => error.to_string(),
-            JournalError::Io(_) => {
+            JournalError::TooLarge(_) | JournalError::Io(_) => {
                 tracing::error!(%error, "a request was refused since it could not be metered");
                 "the gateway cannot note down this request: its disk refuses".to_owned()
             }

@@ -33,8 +33,8 @@ pub struct Resolution {
     pub members: Vec<(Arc<Provider>, Arc<str>)>,
     /// Timeouts of the route, if it is one.
     pub timeouts: TimeoutOverrides,
-    /// `provider/model`, unless a route was meant.
-    pub full_name: Option<String>,
+    /// The name that permissions speak of: that of the route, or `provider/model`.
+    pub full_name: String,
 }
 
 /// Finds what the requested name stands for.
@@ -46,7 +46,7 @@ pub fn resolve(
     let direct = |provider: &Arc<Provider>, model: &str| Resolution {
         members: vec![(Arc::clone(provider), model.into())],
         timeouts: TimeoutOverrides::default(),
-        full_name: Some(format!("{}/{model}", provider.name)),
+        full_name: format!("{}/{model}", provider.name),
     };
     let requested = exchange.requested.as_str();
     if let Some(name) = &exchange.request.provider {
@@ -55,7 +55,11 @@ pub fn resolve(
     }
     let name = routing.unaliased(requested);
     if let Some(route) = routing.route(&name) {
-        return Ok(Resolution { members: route.members.clone(), timeouts: route.timeouts, full_name: None });
+        return Ok(Resolution {
+            members: route.members.clone(),
+            timeouts: route.timeouts,
+            full_name: route.name.to_string(),
+        });
     }
     if let Some((provider, model)) = name.split_once('/')
         && let Some(provider) = routing.provider(provider)
@@ -73,7 +77,7 @@ pub fn resolve(
     let serving = if configured.is_empty() { serving } else { configured };
     match serving.iter().copied().find(speaks).or(serving.first().copied()) {
         Some(provider) => Ok(direct(provider, &name)),
-        None => Err(unknown_model(requested, routing, catalogue)),
+        None => Err(unknown_model(exchange, routing, catalogue)),
     }
 }
 
@@ -92,6 +96,12 @@ pub fn candidates(
             model: Arc::clone(model),
         };
     if let (Caller::OwnKey(own), Some(first)) = (caller, resolution.members.first()) {
+        if first.0.takes_no_key() {
+            return Err(GatewayError::Unauthenticated(format!(
+                "provider {:?} takes no keys, so an own key does not open it: use a key of this gateway",
+                &*first.0.name
+            )));
+        }
         let owner = table.owner_of_key(own.key.secret.expose());
         if let Some(owner) = owner.filter(|owner| owner.name != first.0.row.name) {
             return Err(GatewayError::Unauthenticated(format!(
@@ -111,34 +121,54 @@ pub fn candidates(
     }
     ready.append(&mut cooling);
     match resolution.members.first() {
-        Some((provider, _)) if ready.is_empty() => Err(no_credential(provider)),
+        Some((provider, _)) if ready.is_empty() => Err(no_credential(provider, caller)),
         _ => Ok(ready),
     }
 }
 
-fn no_credential(provider: &Provider) -> GatewayError {
-    let variable = provider.row.env_key.first().map_or("its key", String::as_str);
+fn no_credential(provider: &Provider, caller: &Caller) -> GatewayError {
+    let name = &*provider.name;
+    if let Caller::User(_) = caller {
+        // the caller's key is fine: it is the operator who has something to do
+        let message =
+            format!("the gateway has no credential for provider {name:?}: its operator has to add one");
+        return GatewayError::Upstream(message);
+    }
+    let variable = provider.row.env_key.first().filter(|_| *provider.row.name == *name);
+    let variable =
+        variable.map_or_else(|| "a credential for it".to_owned(), |variable| format!("{variable} set"));
     GatewayError::Unauthenticated(format!(
-        "there is no credential for provider {:?}: start Penstock with {variable} set, or send your own key",
-        &*provider.name
+        "there is no credential for provider {name:?}: start Penstock with {variable}, or send your own key"
     ))
 }
 
 fn unknown_provider(name: &str, routing: &Routing) -> GatewayError {
     let known: Vec<_> = routing.providers().iter().map(|provider| &*provider.name).collect();
+    if name == "v1" {
+        let message =
+            "the path begins with /v1/v1: the client adds /v1 by itself, leave it out of its base URL";
+        return GatewayError::NotFound { message: message.to_owned(), code: "path_not_found" };
+    }
     GatewayError::NotFound {
         message: format!("no provider {name:?}{}", near(name, known.into_iter())),
         code: "provider_not_found",
     }
 }
 
-fn unknown_model(requested: &str, routing: &Routing, catalogue: &Catalogue) -> GatewayError {
-    let routes = routing.routes().map(|route| route.name.to_string());
-    let models = routing.providers().iter().filter(|provider| provider.configured).flat_map(|provider| {
-        let listed = provider.listed(catalogue).into_iter();
-        listed.map(|model| {
-            if requested.contains('/') { format!("{}/{model}", provider.name) } else { model.to_owned() }
-        })
+fn unknown_model(exchange: &Exchange, routing: &Routing, catalogue: &Catalogue) -> GatewayError {
+    let requested = exchange.requested.as_str();
+    // what the caller may not use is none of its business
+    let allowed = |name: &str| match &exchange.request.caller {
+        Caller::User(principal) => principal.may_use(name),
+        Caller::Open | Caller::OwnKey(_) => true,
+    };
+    let routes = routing.routes().map(|route| route.name.to_string()).filter(|name| allowed(name));
+    let configured = routing.providers().iter().filter(|provider| provider.configured);
+    let models = configured.flat_map(|provider| {
+        let full = |model: &str| format!("{}/{model}", provider.name);
+        let listed = provider.listed(catalogue).into_iter().filter(|model| allowed(&full(model)));
+        let named = listed.map(|model| if requested.contains('/') { full(model) } else { model.to_owned() });
+        named.collect::<Vec<_>>()
     });
     let known: Vec<_> = routes.chain(models).collect();
     let near = near(requested, known.iter().map(String::as_str));
@@ -162,3 +192,6 @@ fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = scored.iter().map(|(_, known)| format!("{known:?}")).collect();
     format!(": did you mean {}?", names.join(" or "))
 }
+
+#[cfg(test)]
+mod tests;

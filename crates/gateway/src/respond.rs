@@ -38,6 +38,7 @@ fn ends_here(name: &HeaderName) -> bool {
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
 /// Why a body ended before its end.
@@ -183,6 +184,10 @@ pub fn error(dialect: Dialect, ids: &Ids, error: &GatewayError) -> Response<Body
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, PRIVATE);
+    if !class.retryable {
+        // the official clients would send it again on any 5xx
+        headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
+    }
     if class.status == 503 {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }

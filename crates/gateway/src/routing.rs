@@ -1,6 +1,7 @@
 //! Providers, routes and aliases as requests use them: checked and indexed once, then only read.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use http::Uri;
 use http::header::{HeaderName, HeaderValue};
 use penstock_core::{Dialect, Operation, Secret, Timestamp};
-use penstock_providers::{Catalogue, Price, ProviderRow, ProviderTable};
+use penstock_providers::{AuthScheme, Catalogue, Price, ProviderRow, ProviderTable};
 use regex::Regex;
 
 use crate::{TimeoutOverrides, Timeouts};
@@ -61,6 +62,9 @@ pub struct RoutingSpec {
     pub aliases: Vec<(String, String)>,
     /// Whether callers may bring their own keys, so that providers without credentials are of use.
     pub own_keys: bool,
+    /// Whether providers on this machine are there without being configured: only callers on this
+    /// machine may be let through to them.
+    pub local_providers: bool,
     /// Timeouts of whatever has none of its own.
     pub timeouts: Timeouts,
 }
@@ -196,6 +200,11 @@ impl Provider {
         self.endpoints.get(&(operation, dialect))
     }
 
+    /// Whether anyone who can connect to it may use it.
+    pub fn takes_no_key(&self) -> bool {
+        self.row.local || self.row.auth == AuthScheme::None
+    }
+
     /// The price of `model` in force here.
     pub fn price<'a>(&'a self, model: &str, catalogue: &'a Catalogue) -> Option<&'a Price> {
         let own = self.models.iter().find(|(id, _)| id == model).and_then(|(_, price)| price.as_ref());
@@ -258,7 +267,8 @@ impl Routing {
             providers.push(Arc::new(build(provider, table, spec.timeouts, true)?));
         }
         if spec.own_keys {
-            for row in table.rows().filter(|row| row.base_url.is_some() && !names.contains(&row.name)) {
+            let there = |row: &&ProviderRow| row.base_url.is_some() && (!row.local || spec.local_providers);
+            for row in table.rows().filter(there).filter(|row| !names.contains(&row.name)) {
                 let provider = ProviderSpec {
                     name: row.name.clone(),
                     channel: row.name.clone(),
@@ -325,7 +335,8 @@ impl Routing {
 }
 
 fn alias_of((alias, target): (String, String)) -> Result<Alias, RoutingError> {
-    match Regex::new(&format!("^(?:{alias})$")) {
+    // checked by itself first: a pattern such as `a)|(?:b` would get out of the brackets
+    match Regex::new(&alias).and_then(|_| Regex::new(&format!("^(?:{alias})$"))) {
         Ok(pattern) => Ok(Alias { pattern, target }),
         Err(error) => Err(RoutingError::BadAlias { alias, problem: error.to_string() }),
     }
@@ -423,10 +434,13 @@ fn check_base_url(provider: &str, url: &str) -> Result<(), RoutingError> {
     if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
         return bad("expected a host without user name and password: put the secret into a credential");
     }
-    if uri.query().is_some() {
-        return bad("expected no query");
+    if uri.query().is_some() || url.contains('#') {
+        return bad("expected neither a query nor a fragment");
     }
-    if matches!(uri.host(), Some("169.254.169.254" | "metadata.google.internal" | "[fd00:ec2::254]")) {
+    if uri.host().is_none_or(str::is_empty) || (uri.port().is_some() && uri.port_u16().is_none()) {
+        return bad("expected a host and, if any, a port from 0 to 65535");
+    }
+    if uri.host().is_some_and(is_metadata_service) {
         return bad("this is the metadata service of a cloud, which holds the machine's own credentials");
     }
     Ok(())
@@ -440,12 +454,25 @@ fn bad_url(provider: &str, url: &str) -> RoutingError {
     }
 }
 
-/// A URL as it may be shown: without what stands before an `@`.
+/// A URL as it may be shown: what may hold a secret is left out.
 fn redacted(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}://…{}", &url[..scheme], &url[at..]),
-        _ => url.to_owned(),
+    let shown = url.split(['?', '#']).next().unwrap_or_default();
+    let scheme = shown.find("://").map_or(0, |at| at + 3);
+    match shown.rfind('@') {
+        Some(at) => format!("{}…{}", &shown[..scheme.min(at)], &shown[at..]),
+        None => shown.to_owned(),
     }
+}
+
+/// Whether a host is where clouds keep the credentials of their machines, however it is spelled.
+fn is_metadata_service(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let decimal = || address.parse::<u32>().ok().map(|number| IpAddr::from(number.to_be_bytes()));
+    let address = address.parse::<IpAddr>().ok().or_else(decimal).map(|address| address.to_canonical());
+    host == "metadata.google.internal"
+        || address == Some(IpAddr::from([169, 254, 169, 254]))
+        || address == Some(IpAddr::from([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]))
 }
 
 #[cfg(test)]

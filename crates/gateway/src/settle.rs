@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use penstock_control::journal::{Journal, Ticket};
 use penstock_control::{Settlement, SettlerHandle};
@@ -52,6 +52,8 @@ pub struct SettleGuard {
     provider: Arc<Provider>,
     arrived: Instant,
     ttft_ms: Option<u64>,
+    /// Whether the provider may have seen the request; see [`Self::trying`].
+    sent: Arc<AtomicBool>,
 }
 
 impl SettleGuard {
@@ -65,15 +67,36 @@ impl SettleGuard {
     ) -> Self {
         let provider = Arc::clone(&candidate.provider);
         let arrived = exchange.request.arrived;
-        Self { settling, ticket: Some(ticket), draft, provider, arrived, ttft_ms: None }
+        Self { settling, ticket: Some(ticket), draft, provider, arrived, ttft_ms: None, sent: Arc::default() }
     }
 
-    /// Another candidate is tried: it is the one that will owe.
+    /// Another candidate is tried: it is the one that will owe. The journal hears of it, so that also
+    /// after a crash the right one is charged.
     pub fn now_with(&mut self, candidate: &Candidate) {
+        let same = Arc::ptr_eq(&self.provider, &candidate.provider) && self.draft.model == candidate.model;
         self.provider = Arc::clone(&candidate.provider);
         self.draft.provider = Arc::clone(&candidate.provider.name);
         self.draft.credential = candidate.credential.as_ref().map(|credential| Arc::clone(&credential.name));
         self.draft.model = Arc::clone(&candidate.model);
+        if same {
+            return;
+        }
+        self.draft = self.settling.priced(self.draft.clone(), &self.provider);
+        if let Some(ticket) = &mut self.ticket
+            && let Err(error) = self.settling.journal.begin_again(ticket, &self.draft)
+        {
+            tracing::warn!(%error, request_id = %self.draft.request_id, "a fail-over could not be noted");
+        }
+    }
+
+    /// A candidate is about to be asked; `sent` turns true once it may have seen the request.
+    pub fn trying(&mut self, sent: Arc<AtomicBool>) {
+        self.sent = sent;
+    }
+
+    /// The candidate has failed, and owes nothing.
+    pub fn failed(&mut self) {
+        self.sent = Arc::default();
     }
 
     /// The provider that is being tried, or that answered.
@@ -84,6 +107,11 @@ impl SettleGuard {
     /// The first byte of the answer is there.
     pub fn first_byte(&mut self) {
         self.ttft_ms = Some(millis(self.arrived));
+    }
+
+    /// Whether this process is ending its requests.
+    pub fn is_stopping(&self) -> bool {
+        self.settling.stopping.load(Ordering::Relaxed)
     }
 
     /// Whether the end is noted already.
@@ -100,8 +128,12 @@ impl SettleGuard {
         }
     }
 
-    /// Nobody reads on: the client has gone, or this process is ending the request itself.
+    /// Nobody reads on: the client has gone, or this process is ending the request itself. If no provider
+    /// can have seen the request, nothing is owed.
     pub fn abandon(&mut self, observed: &Observed) {
+        if !self.sent.load(Ordering::Relaxed) {
+            return self.void();
+        }
         let stopping = self.settling.stopping.load(Ordering::Relaxed);
         self.settle(observed, if stopping { Ended::Interrupted } else { Ended::ClientGone });
     }
@@ -127,7 +159,7 @@ impl SettleGuard {
             tracing::error!(%error, request_id = %settlement.request_id, "an end record could not be written");
         }
         count(&settlement);
-        self.settling.settler.submit(settlement, Some(ticket));
+        self.settling.settler.submit(settlement, ticket);
     }
 }
 
@@ -175,6 +207,15 @@ fn count(settlement: &Settlement) {
     tokens("output", settlement.usage.output);
     tokens("cache_read", settlement.usage.cache_read);
     tokens("cache_write", settlement.usage.cache_write_5m + settlement.usage.cache_write_1h);
+    if let Some(cost) = settlement.cost {
+        metrics::gauge!("penstock_cost_usd_total", "provider" => provider.clone())
+            .increment(cost.approximate());
+    }
+    if let Some(ttft) = settlement.ttft_ms {
+        let seconds = Duration::from_millis(ttft).as_secs_f64();
+        metrics::histogram!("penstock_time_to_first_byte_seconds", "provider" => provider.clone())
+            .record(seconds);
+    }
     if settlement.source != UsageSource::Upstream {
         metrics::counter!("penstock_usage_estimated_total", "provider" => provider).increment(1);
     }

@@ -133,8 +133,13 @@ impl AnswerBody {
                 },
             };
             self.wait.rest();
+            if let Some(error) = self.overdue() {
+                return Poll::Ready(Some(self.break_off(&error)));
+            }
             let out = match arrived {
                 Some(Ok(chunk)) => self.take(chunk, complete),
+                // everything was said: how the connection ends is of no interest any more
+                Some(Err(_)) if self.observer.observed().terminal => self.end(complete),
                 Some(Err(error)) => {
                     tracing::warn!(request_id = %self.about.request_id, provider = %self.about.provider, %error, "the answer broke off");
                     let message =
@@ -197,15 +202,33 @@ impl AnswerBody {
         let observed = self.observer.observed();
         let whole = match self.mode {
             Mode::Events { .. } => (observed.terminal || observed.finished) && !observed.failed,
-            Mode::Document | Mode::Opaque => true,
+            // a document without an announced length may just have stopped
+            Mode::Document => observed.finished,
+            Mode::Opaque => true,
         };
         self.guard.settle(observed, if whole { complete } else { Ended::Interrupted });
+    }
+
+    /// The error for an answer that has to end although its provider goes on: a client that reads slowly
+    /// does not stop the clock of the whole request.
+    fn overdue(&self) -> Option<GatewayError> {
+        if self.observer.observed().terminal || self.over {
+            return None;
+        }
+        if self.guard.is_stopping() {
+            return Some(stopping());
+        }
+        (Instant::now() >= self.wait.deadline)
+            .then(|| too_long(&self.about.provider, self.wait.timeouts.total))
     }
 
     /// Ends an answer that cannot go on: an error event where there are events, else a cut connection,
     /// since a document that merely stopped would look whole.
     fn break_off(&mut self, error: &GatewayError) -> Result<Bytes, BodyError> {
         self.over = true;
+        if matches!(self.mode, Mode::Document) {
+            self.observer.document_end();
+        }
         self.guard.settle(self.observer.observed(), Ended::Interrupted);
         match self.mode {
             Mode::Events { .. } => Ok(error.encode(self.about.dialect, self.about.request_id, encode_event)),
@@ -218,17 +241,16 @@ impl AnswerBody {
         let provider = &*self.about.provider;
         let error = match self.wait.poll(context, &self.stop) {
             Poll::Pending => return Poll::Pending,
+            Poll::Ready(_) if self.observer.observed().terminal => {
+                self.over = true;
+                return Poll::Ready(None);
+            }
             Poll::Ready(Late::Idle(after)) => GatewayError::UpstreamTimeout(format!(
                 "provider {provider:?} sent nothing more for {} s",
                 after.as_secs_f64()
             )),
-            Poll::Ready(Late::Total(after)) => GatewayError::UpstreamTimeout(format!(
-                "the answer of provider {provider:?} was not complete after {} s in all",
-                after.as_secs_f64()
-            )),
-            Poll::Ready(Late::Stopping) => {
-                GatewayError::Overloaded("the gateway is shutting down: try again".to_owned())
-            }
+            Poll::Ready(Late::Total(after)) => too_long(provider, after),
+            Poll::Ready(Late::Stopping) => stopping(),
         };
         tracing::warn!(request_id = %self.about.request_id, provider, %error, "an answer was ended");
         Poll::Ready(Some(self.break_off(&error)))
@@ -241,6 +263,18 @@ fn read_block(observer: &mut Observer, block: Block, strip: bool) -> Bytes {
     }
     observer.block(&block.bytes);
     if strip { strip_usage(block.bytes) } else { block.bytes }
+}
+
+/// The error for a request that this process ends because it stops.
+pub(crate) fn stopping() -> GatewayError {
+    GatewayError::Overloaded("the gateway is shutting down: try again".to_owned())
+}
+
+fn too_long(provider: &str, total: Duration) -> GatewayError {
+    let seconds = total.as_secs_f64();
+    GatewayError::UpstreamTimeout(format!(
+        "the answer of provider {provider:?} was not complete after {seconds} s in all"
+    ))
 }
 
 /// Why waiting ended.

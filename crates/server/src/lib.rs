@@ -58,7 +58,7 @@ pub struct Parts {
     pub live: Arc<LiveSnapshot>,
     /// For its figures.
     pub journal: Arc<Journal>,
-    /// Digest of the admin key; without one the admin API refuses everyone.
+    /// Digest of the admin key, if there is one.
     pub admin_key: Option<KeyDigest>,
     /// Bounds.
     pub limits: Limits,

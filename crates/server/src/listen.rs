@@ -13,15 +13,22 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tower_service::Service;
 
 use crate::Server;
 use crate::stall::Stalling;
 
+/// What one connection holds of a request's head, and of an answer that its client does not read.
+const BUFFER: usize = 64 << 10;
 /// After a failed `accept`, such as one for want of file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long streams that were told to end may take for it.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How often, and how often in a row, to look whether requests are open.
+const LOOK: Duration = Duration::from_millis(50);
+const QUIET_LOOKS: u32 = 6;
 
 /// How connections are treated.
 #[derive(Clone, Copy, Debug)]
@@ -53,17 +60,19 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
+        while connections.try_join_next().is_some() {}
         match accepted.and_then(ready) {
             Ok((socket, _)) => {
                 let connection = connection(&server, socket, options);
                 let connection = graceful.watch(connection);
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     if let Err(error) = connection.await {
                         tracing::debug!(%error, "a connection ended early");
                     }
@@ -77,6 +86,8 @@ pub async fn serve(
     }
     drop(listener);
     finish(&server, graceful, options.drain).await;
+    // what is left is idle, or was told to end and did not; with it go its handles on the gateway
+    connections.shutdown().await;
 }
 
 /// Answers go out in small writes, each of which must leave at once.
@@ -94,21 +105,50 @@ fn connection(
     let service = service_fn(move |request: Request<Incoming>| router.clone().call(request.map(Body::new)));
     http1::Builder::new()
         .timer(TokioTimer::new())
+        .max_buf_size(BUFFER)
         .header_read_timeout(options.head_timeout)
         .serve_connection(TokioIo::new(Stalling::new(socket, options.write_stall)), service)
 }
 
 async fn finish(server: &Server, graceful: GracefulShutdown, drain: Duration) {
     server.state.stopping.store(true, Ordering::Relaxed);
-    let open = server.state.in_flight.load(Ordering::Relaxed);
-    tracing::info!(open, seconds = drain.as_secs(), "stopping: open requests may finish");
+    let in_flight = || server.state.in_flight.load(Ordering::Relaxed);
+    tracing::info!(open = in_flight(), seconds = drain.as_secs(), "stopping: open requests may finish");
     let finished = graceful.shutdown();
     tokio::pin!(finished);
-    if tokio::time::timeout(drain, &mut finished).await.is_ok() {
+    let drained = async {
+        tokio::select! {
+            () = &mut finished => {}
+            () = idle(server) => {}
+        }
+    };
+    if tokio::time::timeout(drain, drained).await.is_ok() {
         return;
     }
-    let open = server.state.in_flight.load(Ordering::Relaxed);
-    tracing::warn!(open, "ending requests that did not finish in time");
+    tracing::warn!(open = in_flight(), "ending requests that did not finish in time");
     server.state.parts.gateway.end_streams();
     drop(tokio::time::timeout(LAST_WORDS, finished).await);
+}
+
+/// Ready when no request has been open for a moment, whatever half-sent heads there may be.
+async fn idle(server: &Server) {
+    let mut quiet = 0;
+    while quiet < QUIET_LOOKS {
+        tokio::time::sleep(LOOK).await;
+        quiet = if server.state.in_flight.load(Ordering::Relaxed) == 0 { quiet + 1 } else { 0 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn accepted_sockets_send_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (socket, _) = listener.accept().await.and_then(ready).unwrap();
+        assert!(socket.nodelay().unwrap(), "small writes must not wait for an acknowledgement");
+        drop(client);
+    }
 }

@@ -146,8 +146,13 @@ fn listed(
     let Some(wanted) = model else {
         return Ok(shape.many(&models.values().map(|model| shape.one(model)).collect::<Vec<_>>()));
     };
-    models.get(wanted).map(|model| shape.one(model)).ok_or_else(|| GatewayError::NotFound {
-        message: format!("no model {wanted:?} that this key may use: see GET /v1/models"),
-        code: "model_not_found",
+    // a bare name is understood here as it is in a call
+    let under_provider =
+        || models.values().find(|model| model.id.split_once('/').is_some_and(|(_, id)| id == wanted));
+    models.get(wanted).or_else(under_provider).map(|model| shape.one(model)).ok_or_else(|| {
+        GatewayError::NotFound {
+            message: format!("no model {wanted:?} that this key may use: see GET /v1/models"),
+            code: "model_not_found",
+        }
     })
 }

@@ -69,6 +69,9 @@ pub enum JournalError {
     /// The byte cap is reached: the control store has been away for long.
     #[error("the journal is full: settlements are not reaching the control store")]
     Full,
+    /// The record is larger than a segment.
+    #[error("a record of {0} bytes does not fit into the journal")]
+    TooLarge(usize),
     /// The disk does not take it.
     #[error("the journal cannot be written: {0}")]
     Io(#[from] io::Error),
@@ -136,12 +139,16 @@ impl Journal {
         Ok((Self { shared, housekeeper: Mutex::new(Some(housekeeper)) }, recovered))
     }
 
-    /// Removes the segments of `recovered`, now that everything in them is in the store.
+    /// Removes the segments of `recovered`, now that everything in them is in the store. If some of it
+    /// could not be read they are put aside under another name, for someone to look at.
     pub fn forget(&self, recovered: &Recovered) -> io::Result<()> {
-        recovered
-            .segments
-            .iter()
-            .try_for_each(|id| std::fs::remove_file(segment::path(&self.shared.dir, *id)))
+        recovered.segments.iter().try_for_each(|id| {
+            let path = segment::path(&self.shared.dir, *id);
+            match recovered.damaged {
+                0 => std::fs::remove_file(path),
+                _ => std::fs::rename(&path, path.with_extension("damaged")),
+            }
+        })
     }
 
     /// Notes that a request is about to reach a provider. `if_lost` is what it owes should nothing
@@ -150,6 +157,13 @@ impl Journal {
         let begin = self.shared.append(Kind::Begin, if_lost, Limit::Cap)?;
         self.shared.open.fetch_add(1, Ordering::Relaxed);
         Ok(Ticket { request_id: if_lost.request_id, begin, end: None })
+    }
+
+    /// Notes that a begun request goes to another provider: it is the one that will owe.
+    pub fn begin_again(&self, ticket: &mut Ticket, if_lost: &Settlement) -> Result<(), JournalError> {
+        let begin = self.shared.append(Kind::Begin, if_lost, Limit::None)?;
+        std::mem::replace(&mut ticket.begin, begin).release();
+        Ok(())
     }
 
     /// Notes what an ended request owes. The cap does not hold here: what was begun must end.
@@ -165,8 +179,10 @@ impl Journal {
     pub fn void(&self, ticket: &Ticket) -> Result<(), JournalError> {
         let written = self.shared.append(Kind::Void, &ticket.request_id, Limit::None);
         self.shared.open.fetch_sub(1, Ordering::Relaxed);
-        written?.release();
+        // also if the record is missing: at worst the request is settled as interrupted after a crash,
+        // whereas a segment that is held for ever would hold all later ones
         ticket.begin.release();
+        written?.release();
         Ok(())
     }
 
@@ -175,8 +191,8 @@ impl Journal {
         self.shared.pending.fetch_sub(1, Ordering::Relaxed);
         if let Some(end) = &ticket.end {
             end.release();
-            ticket.begin.release();
         }
+        ticket.begin.release();
     }
 
     /// Begun requests that have not ended.
@@ -235,11 +251,14 @@ impl Shared {
         limit: Limit,
     ) -> Result<Arc<Segment>, JournalError> {
         let payload = serde_json::to_vec(record).map_err(io::Error::from)?;
+        if record::size(payload.len()) as u64 > self.options.segment_bytes {
+            return Err(JournalError::TooLarge(payload.len()));
+        }
         loop {
             let current = self.current.load_full();
             if current.append(kind, &payload)?.is_some() {
                 if self.options.durability == Durability::Strict {
-                    current.sync()?;
+                    current.sync_now()?;
                 }
                 return Ok(current);
             }
@@ -268,36 +287,38 @@ impl Shared {
     }
 
     fn keep_house(&self) {
+        let mut failing = false;
         while !self.stop.load(Ordering::Acquire) {
-            if let Err(error) = self.tidy() {
-                tracing::error!(%error, "the journal's housekeeping failed");
+            let tidied = self.tidy();
+            match &tidied {
+                Err(error) if !failing => tracing::error!(%error, "the journal's housekeeping fails"),
+                Ok(()) if failing => tracing::info!("the journal's housekeeping works again"),
+                _ => {}
             }
+            failing = tidied.is_err();
             let rest = self.rest();
             drop(self.wake.wait_timeout(rest, SYNC_INTERVAL));
         }
     }
 
-    /// Syncs, prepares the next segment, and removes the segments whose records are all in the store.
+    /// Removes the segments whose records are all in the store, syncs, and prepares the next segment.
+    /// Removing stands first: on a full disk it is what lets the rest succeed.
     fn tidy(&self) -> io::Result<()> {
-        let full: Vec<_> = self.rest().full.iter().cloned().collect();
-        full.iter().try_for_each(|segment| segment.sync())?;
-        let current = self.current.load_full();
-        current.sync()?;
-        self.prepare()?;
-        loop {
-            let done = {
-                let mut rest = self.rest();
-                match rest.full.front() {
-                    Some(oldest) if oldest.held() == 0 => rest.full.pop_front(),
-                    _ => None,
-                }
-            };
-            let Some(done) = done else { break };
-            std::fs::remove_file(&done.path)?;
-        }
         metrics::gauge!("penstock_journal_open_requests").set(gauge(&self.open));
         metrics::gauge!("penstock_journal_pending_settlements").set(gauge(&self.pending));
-        Ok(())
+        while let Some(done) = self.take_done() {
+            std::fs::remove_file(&done.path)?;
+        }
+        let full: Vec<_> = self.rest().full.iter().cloned().collect();
+        full.iter().try_for_each(|segment| segment.sync())?;
+        self.current.load().sync()?;
+        self.prepare()
+    }
+
+    fn take_done(&self) -> Option<Arc<Segment>> {
+        let mut rest = self.rest();
+        rest.full.front().filter(|oldest| oldest.held() == 0)?;
+        rest.full.pop_front()
     }
 
     /// Makes the next segment ready, so that the writer who needs it does not wait for the disk.

@@ -34,6 +34,8 @@ impl Segment {
             Err(rustix::io::Errno::OPNOTSUPP) => file.set_len(capacity),
             other => other.map_err(io::Error::from),
         };
+        // the name must survive a power cut as well as the content
+        let reserved = reserved.and_then(|()| File::open(dir)?.sync_all());
         if let Err(error) = reserved {
             drop(std::fs::remove_file(&path));
             return Err(error);
@@ -78,6 +80,11 @@ impl Segment {
 
     pub(super) fn held(&self) -> u64 {
         self.held.load(Ordering::Acquire)
+    }
+
+    /// Brings everything that this thread has written to the disk, whoever else is at it.
+    pub(super) fn sync_now(&self) -> io::Result<()> {
+        self.file.sync_data()
     }
 
     /// Brings what was written to the disk, if anything was.

@@ -13,6 +13,10 @@ fn files(dir: &Path) -> usize {
 
 /// Leaves the journal as a killed process would: files as they are, nothing tidied.
 fn kill(journal: Journal) {
+    journal.shared.stop.store(true, Ordering::Release);
+    journal.shared.wake.notify_all();
+    let housekeeper = journal.housekeeper.lock().unwrap().take();
+    housekeeper.unwrap().join().unwrap();
     std::mem::forget(journal);
 }
 
@@ -106,4 +110,47 @@ fn many_writers_lose_nothing() {
     kill(journal);
     let (_journal, recovered) = Journal::open(dir.path(), options(1 << 14, 10_000)).unwrap();
     assert_eq!((recovered.settlements.len(), recovered.interrupted, recovered.damaged), (1_600, 800, 0));
+}
+
+#[test]
+fn a_record_larger_than_a_segment_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), options(4096, 4)).unwrap();
+    let large = Settlement { raw_usage: Some("x".repeat(5_000).into()), ..settlement(Timestamp(1)) };
+    assert!(matches!(journal.begin(&large), Err(JournalError::TooLarge(_))));
+    let mut ticket = journal.begin(&settlement(Timestamp(1))).unwrap();
+    assert!(matches!(journal.end(&mut ticket, &large), Err(JournalError::TooLarge(_))));
+    journal.acknowledge(&ticket);
+    journal.close().unwrap();
+    assert_eq!(files(dir.path()), 0, "a failed end holds nothing once the store has the row");
+}
+
+#[test]
+fn a_request_that_went_elsewhere_is_found_where_it_went() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), options(1 << 16, 4)).unwrap();
+    let first = settlement(Timestamp(1));
+    let second = Settlement { provider: "elsewhere".into(), ..first.clone() };
+    let mut ticket = journal.begin(&first).unwrap();
+    journal.begin_again(&mut ticket, &second).unwrap();
+    kill(journal);
+    let (_journal, recovered) = Journal::open(dir.path(), options(1 << 16, 4)).unwrap();
+    assert_eq!(recovered.settlements, [second]);
+}
+
+#[test]
+fn damaged_segments_are_put_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), options(1 << 16, 4)).unwrap();
+    let (first, second) = (settlement(Timestamp(1)), settlement(Timestamp(2)));
+    let (_a, _b) = (journal.begin(&first).unwrap(), journal.begin(&second).unwrap());
+    let path = segment::path(dir.path(), journal.shared.current.load().id);
+    kill(journal);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let (journal, recovered) = Journal::open(dir.path(), options(1 << 16, 4)).unwrap();
+    assert_eq!((recovered.settlements.as_slice(), recovered.damaged), (&[second][..], 1));
+    journal.forget(&recovered).unwrap();
+    assert!(!path.exists() && path.with_extension("damaged").exists());
 }

@@ -110,8 +110,12 @@ impl ControlStore for SqlStore {
 
     async fn commit(&self, changes: &ChangeSet) -> Result<Committed, ControlError> {
         let transaction = self.begin_write().await?;
+        let found = version(&transaction).await?;
+        if changes.based_on.is_some_and(|expected| expected != found) {
+            return Err(ControlError::Stale);
+        }
         let ids = commit::apply(&transaction, changes).await?;
-        let version = version(&transaction).await? + 1;
+        let version = found + 1;
         entity::meta::set(&transaction, VERSION_KEY, version.to_string()).await?;
         transaction.commit().await?;
         Ok(Committed { version, ids })

@@ -95,6 +95,19 @@ async fn a_refused_commit_changes_nothing() {
 }
 
 #[tokio::test]
+async fn changes_made_from_old_records_are_refused() {
+    let (store, _dir) = store().await;
+    let (_, key) = with_ada(&store).await;
+    let version = store.version().await.unwrap();
+    let put = |key: UserKey| ChangeSet::of(Change::Put(Record::UserKey(key))).based_on(version);
+    let revoked = UserKey { enabled: false, ..key.clone() };
+    store.commit(&put(revoked.clone())).await.unwrap();
+    let renamed = UserKey { label: Some("laptop".to_owned()), ..key };
+    assert!(matches!(store.commit(&put(renamed)).await, Err(ControlError::Stale)));
+    assert_eq!(store.load().await.unwrap().records.keys, [revoked]);
+}
+
+#[tokio::test]
 async fn keys_that_stopped_working_stay_known() {
     let (store, _dir) = store().await;
     let (ada, key) = with_ada(&store).await;

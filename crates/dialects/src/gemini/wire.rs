@@ -27,8 +27,8 @@ impl From<UsageShape> for Usage {
         let cached = shape.cached_content.unwrap_or(0).min(prompt);
         let thoughts = shape.thoughts.unwrap_or(0);
         Self {
-            input: prompt - cached + shape.tool_use_prompt.unwrap_or(0),
-            output: shape.candidates.unwrap_or(0) + thoughts,
+            input: (prompt - cached).saturating_add(shape.tool_use_prompt.unwrap_or(0)),
+            output: shape.candidates.unwrap_or(0).saturating_add(thoughts),
             cache_read: cached,
             reasoning: thoughts,
             ..Self::default()

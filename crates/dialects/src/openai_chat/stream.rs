@@ -45,7 +45,8 @@ pub fn strip_usage(block: Bytes) -> Bytes {
         match cut(&event) {
             Cut::Nothing => {}
             Cut::Event => {
-                kept.extend_from_slice(&block[done..event.span.start]);
+                // comments before it are none of ours
+                kept.extend_from_slice(&block[done..event.fields_start]);
                 done = event.span.end;
             }
             Cut::Member { start, end } => {
@@ -109,13 +110,14 @@ mod tests {
             "data: {\"choices\":[{\"delta\":{\"content\":\"\\\"usage\\\":null\"}}],\"usage\":null}\n\n",
             "data: {\"usage\" : null , \"choices\":[{}]}\r\n\r\n",
             "data: {\"a\":1, \"usage\":null,\"b\":{\"usage\":null}}\n\n",
-            "data: {\"choices\": [ ],\"usage\":{\"prompt_tokens\":1}}\n\n",
+            ": still here\n\ndata: {\"choices\": [ ],\"usage\":{\"prompt_tokens\":1}}\n\n",
             "data: [DONE]\n\n"
         );
         let expected = concat!(
             "data: {\"choices\":[{\"delta\":{\"content\":\"\\\"usage\\\":null\"}}]}\n\n",
             "data: { \"choices\":[{}]}\r\n\r\n",
             "data: {\"a\":1,\"b\":{\"usage\":null}}\n\n",
+            ": still here\n\n",
             "data: [DONE]\n\n"
         );
         assert_eq!(stripped(block), expected);

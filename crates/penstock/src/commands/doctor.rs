@@ -106,7 +106,7 @@ fn data_dir(config: &Config) -> Finding {
 
 async fn store(config: &Config) -> Vec<Finding> {
     let path = config.database();
-    if !path.exists() {
+    if std::fs::metadata(&path).map_or(0, |found| found.len()) == 0 {
         return vec![finding(
             "control store",
             State::Ok,

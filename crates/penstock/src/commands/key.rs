@@ -6,7 +6,7 @@ use penstock_control::{ControlStore, UserKey};
 use penstock_core::{Clock, SystemClock, Timestamp};
 use serde_json::json;
 
-use super::{open_store, when};
+use super::{open_existing, open_store, when};
 use crate::config::Config;
 use crate::output;
 
@@ -44,7 +44,7 @@ pub(super) async fn create(
 
 /// Revokes a key.
 pub(super) async fn revoke(config: &Config, key: &str, json: bool) -> anyhow::Result<()> {
-    let store = open_store(config).await?;
+    let store = open_existing(config).await?;
     let key = revoke_key(&store, key, SystemClock.now()).await?;
     store.close().await?;
     if json {
@@ -59,7 +59,7 @@ pub(super) async fn revoke(config: &Config, key: &str, json: bool) -> anyhow::Re
 
 /// Lists keys.
 pub(super) async fn list(config: &Config, json: bool) -> anyhow::Result<()> {
-    let store = open_store(config).await?;
+    let store = open_existing(config).await?;
     let records = store.load().await?.records;
     store.close().await?;
     let owner = |key: &UserKey| {

@@ -10,7 +10,7 @@ mod when;
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::CommandFactory;
 use penstock_control::sql::SqlStore;
 use serde_json::json;
@@ -69,10 +69,25 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
     runtime.context("the asynchronous runtime could not be started")?.block_on(work)
 }
 
-/// Opens the control store, and makes it where it is missing.
+/// Opens the control store, and makes it where it is missing; for its owner alone, like the folder.
 async fn open_store(config: &Config) -> anyhow::Result<SqlStore> {
+    use std::os::unix::fs::OpenOptionsExt;
     create_data_dir(&config.data_dir)?;
-    Ok(SqlStore::open_sqlite(&config.database()).await?)
+    let path = config.database();
+    let created = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+    created.with_context(|| format!("data_dir: {} cannot be opened", path.display()))?;
+    Ok(SqlStore::open_sqlite(&path).await?)
+}
+
+/// Opens the control store to look at it: nothing is made.
+async fn open_existing(config: &Config) -> anyhow::Result<SqlStore> {
+    let path = config.database();
+    ensure!(
+        path.exists(),
+        "data_dir: there is no {}: name the folder of your gateway with --data-dir",
+        path.display()
+    );
+    Ok(SqlStore::open_sqlite(&path).await?)
 }
 
 /// The data folder is for its owner alone: it will hold what others must not read.

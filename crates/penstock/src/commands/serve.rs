@@ -1,7 +1,7 @@
 //! `penstock serve`: puts the gateway together, runs it, and takes it apart in order.
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use penstock_control::journal::{Journal, Recovered};
-use penstock_control::sql::SqlStore;
 use penstock_control::{ControlStore, LiveSnapshot, Settler, Snapshot, follow};
 use penstock_core::SystemClock;
 use penstock_gateway::authenticate::Access;
@@ -18,8 +17,9 @@ use penstock_gateway::{Gateway, GatewayOptions, Routing};
 use penstock_server::{Server, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::AbortHandle;
 
-use super::{VERSION, create_data_dir};
+use super::{VERSION, create_data_dir, open_store};
 use crate::config::Config;
 use crate::{logging, output};
 
@@ -41,7 +41,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     }
     create_data_dir(&config.data_dir)?;
     let lock = lock(&config)?;
-    let store = Arc::new(SqlStore::open_sqlite(&config.database()).await?);
+    let store = Arc::new(open_store(&config).await?);
     let snapshot = Snapshot::new(store.load().await?);
     let keyless = snapshot.is_keyless();
     refuse_open_to_all(&config, keyless)?;
@@ -65,7 +65,11 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
                 stopping: AtomicBool::new(false),
             },
             options: GatewayOptions {
-                access: Access { loopback: config.is_loopback(), own_keys: config.byok },
+                access: Access {
+                    loopback: config.is_loopback(),
+                    own_keys: config.byok,
+                    admin_key: config.admin_key,
+                },
                 max_attempts: config.max_attempts,
                 on_client_gone: config.on_client_gone,
             },
@@ -86,7 +90,9 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let follower = tokio::spawn(follow(live, store.clone(), FOLLOW));
     greet(&config, listener.local_addr()?, keyless);
 
-    serve(server, listener, config.listening, stop_signal()?).await;
+    let (stop, watcher) = stop_signals(gateway.clone())?;
+    serve(server, listener, config.listening, stop).await;
+    watcher.abort();
 
     drop(tokio::time::timeout(DRAIN_DEADLINE, gateway.drained()).await);
     gateway.end_streams();
@@ -170,20 +176,32 @@ async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<TcpListener> {
     })
 }
 
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+/// Ready at the first SIGTERM or SIGINT. A second one ends what is still open at once; the handle ends
+/// the task that waits for it.
+fn stop_signals(gateway: Gateway) -> anyhow::Result<(impl Future<Output = ()>, AbortHandle)> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+    let mut next = async move || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    })
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let watcher = tokio::spawn(async move {
+        next().await;
+        drop(stop);
+        next().await;
+        gateway.end_streams();
+    });
+    Ok((async move { drop(stopped.await) }, watcher.abort_handle()))
 }
 
 /// Says where it listens and how it is called.
 fn greet(config: &Config, address: SocketAddr, keyless: bool) {
-    let url = format!("http://{address}");
+    // every address is no address to call
+    let host = if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
+    let url = format!("http://{}", SocketAddr::new(host, address.port()));
     let access = if keyless {
         "open mode: programs on this machine need no key"
     } else {
@@ -192,7 +210,7 @@ fn greet(config: &Config, address: SocketAddr, keyless: bool) {
     let key = if keyless { "penstock" } else { "sk-pen-…" };
     let providers: Vec<_> =
         config.provider_origins.iter().map(|(name, origin)| format!("{name} ({origin})")).collect();
-    output::line(format!("Penstock {VERSION} listens on {url} ({access})"));
+    output::line(format!("Penstock {VERSION} listens on http://{address} ({access})"));
     if providers.is_empty() {
         output::line(
             "  providers  none yet: start with OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY, … set,\n             \

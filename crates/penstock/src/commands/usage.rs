@@ -5,7 +5,7 @@ use penstock_control::{ControlStore, Grouping, Total, UsageQuery, totals};
 use penstock_core::{Clock, SystemClock, Usd};
 use serde_json::json;
 
-use super::{open_store, when};
+use super::{open_existing, when};
 use crate::arguments::By;
 use crate::config::Config;
 use crate::output;
@@ -25,7 +25,7 @@ pub(super) async fn report(config: &Config, asked: Asked, json: bool) -> anyhow:
     let now = SystemClock.now();
     let point = |flag, text: Option<String>| text.map(|text| when::parse(flag, &text, now)).transpose();
     let (since, until) = (point("--since", asked.since)?, point("--until", asked.until)?);
-    let store = open_store(config).await?;
+    let store = open_existing(config).await?;
     let records = store.load().await?.records;
     let user = asked.user.map(|user| require_user(&records, &user).map(|user| user.id)).transpose()?;
     let query = UsageQuery {

@@ -5,7 +5,7 @@ use penstock_control::{ControlStore, Records, Scope, User};
 use penstock_core::{Clock, SystemClock};
 use serde_json::json;
 
-use super::{open_store, when};
+use super::{open_existing, open_store, when};
 use crate::config::Config;
 use crate::output;
 
@@ -38,7 +38,7 @@ pub(super) async fn add(
 
 /// Lists users.
 pub(super) async fn list(config: &Config, json: bool) -> anyhow::Result<()> {
-    let store = open_store(config).await?;
+    let store = open_existing(config).await?;
     let records = store.load().await?.records;
     store.close().await?;
     if json {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use penstock_core::Secret;
 use penstock_providers::Price;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -19,7 +20,7 @@ const LISTS: [&str; 3] = ["providers", "routes", "aliases"];
 pub(super) struct File {
     pub(super) path: PathBuf,
     /// Plain settings by their dotted names.
-    pub(super) plain: BTreeMap<String, String>,
+    pub(super) plain: BTreeMap<String, Secret<String>>,
     pub(super) lists: Lists,
 }
 
@@ -52,7 +53,8 @@ pub(super) struct ProviderEntry {
 pub(super) struct CredentialEntry {
     pub(super) name: String,
     /// The secret, or where it is: `env:NAME`, `file:PATH`.
-    pub(super) api_key: String,
+    #[serde(deserialize_with = "secret")]
+    pub(super) api_key: Secret<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,6 +62,10 @@ pub(super) struct CredentialEntry {
 pub(super) struct ModelEntry {
     pub(super) id: String,
     pub(super) price: Option<PriceEntry>,
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secret<String>, D::Error> {
+    String::deserialize(deserializer).map(Secret::from)
 }
 
 /// USD per million tokens, as text.
@@ -137,7 +143,7 @@ pub(super) fn read(flags: &SettingFlags, environment: Environment<'_>) -> Result
 
 pub(super) fn parse(path: PathBuf, text: &str) -> Result<File, ConfigError> {
     let place = path.display().to_string();
-    let at = |error: toml::de::Error| ConfigError::new(format!("{place}: {}", error.to_string().trim_end()));
+    let at = |error: toml::de::Error| ConfigError::new(format!("{place}{}", without_values(&error, text)));
     let mut table: Table = text.parse().map_err(at)?;
     let lists: Table = LISTS.iter().filter_map(|list| table.remove_entry(*list)).collect();
     // read from the text again, so that an error in a list names line and column
@@ -154,6 +160,25 @@ pub(super) fn parse(path: PathBuf, text: &str) -> Result<File, ConfigError> {
         }
     }
     Ok(File { path, plain, lists: only_lists })
+}
+
+/// Line, column and what is wrong, but none of the file's own text: a secret may stand in it.
+fn without_values(error: &toml::de::Error, text: &str) -> String {
+    let place = error.span().map_or_else(String::new, |span| {
+        let before = &text[..span.start.min(text.len())];
+        let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1) + 1;
+        format!(", line {}, column {column}", before.matches('\n').count() + 1)
+    });
+    let message = error.message();
+    // "invalid type: string "the value", expected …" shows the value; the kind is enough
+    let message = match (message.strip_prefix("invalid type: "), message.rfind(", expected ")) {
+        (Some(found), Some(at)) => {
+            let kind = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+            format!("invalid type: {kind}{}", &message[at..])
+        }
+        _ => message.to_owned(),
+    };
+    format!("{place}: {message}")
 }
 
 /// The lists of the file; what else stands in it is looked at elsewhere.
@@ -175,7 +200,7 @@ fn take(
     place: &str,
     name: String,
     value: Value,
-    plain: &mut BTreeMap<String, String>,
+    plain: &mut BTreeMap<String, Secret<String>>,
 ) -> Result<(), ConfigError> {
     if !names().any(|known| known == name) {
         // a key that stands in the wrong table is the likeliest mistake after a misspelling
@@ -202,6 +227,6 @@ fn take(
             )));
         }
     };
-    plain.insert(name, text);
+    plain.insert(name, Secret::from(text));
     Ok(())
 }

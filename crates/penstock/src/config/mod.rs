@@ -91,8 +91,14 @@ impl Config {
         let found = providers::find(lists, &table, environment)?;
         providers::refuse_self(&found.specs, &table, &listen)?;
         let (routes, aliases) = providers::routes(lists)?;
-        let routing =
-            RoutingSpec { providers: found.specs, routes, aliases, own_keys: byok || loopback, timeouts };
+        let routing = RoutingSpec {
+            providers: found.specs,
+            routes,
+            aliases,
+            own_keys: byok || loopback,
+            local_providers: loopback,
+            timeouts,
+        };
         // built here as well, so that `config check` finds what `serve` would refuse
         Routing::new(routing.clone(), &table).map_err(|error| ConfigError::new(error.to_string()))?;
         let admin_key = values.secret("admin_key")?;

@@ -88,6 +88,9 @@ fn from_file(
         origin = format!("file, {variable}");
         credentials.push(("env".to_owned(), key));
     }
+    let own_row = table.get(&channel).filter(|row| row.name == entry.name);
+    let named = own_row.and_then(|row| row.env_base_url.as_deref()).and_then(environment);
+    let base_url = entry.base_url.clone().or(named);
     let models = entry.models.iter().map(|model| {
         let price = model.price.as_ref().map(super::file::PriceEntry::price);
         (model.id.clone(), price)
@@ -95,7 +98,7 @@ fn from_file(
     let spec = ProviderSpec {
         name: entry.name.clone(),
         channel,
-        base_url: entry.base_url.clone(),
+        base_url,
         credentials,
         models: models.collect(),
         timeouts: timeouts(&format!("provider {:?}", entry.name), &entry.timeouts)?,
@@ -150,15 +153,15 @@ fn secret(
     environment: Environment<'_>,
 ) -> Result<(String, Secret<String>), ConfigError> {
     let place = format!("provider {provider:?}, credential {:?}", credential.name);
-    let secret = if let Some(name) = credential.api_key.strip_prefix("env:") {
+    let secret = if let Some(name) = credential.api_key.expose().strip_prefix("env:") {
         let value = environment(name);
         Secret::from(
             value.ok_or_else(|| ConfigError::new(format!("{place}: the variable {name} is not set")))?,
         )
-    } else if let Some(path) = credential.api_key.strip_prefix("file:") {
+    } else if let Some(path) = credential.api_key.expose().strip_prefix("file:") {
         secret_file(&place, path)?
     } else {
-        Secret::from(credential.api_key.clone())
+        credential.api_key.clone()
     };
     if secret.expose().trim().is_empty() {
         return Err(ConfigError::new(format!("{place}: the secret is empty")));

@@ -51,8 +51,7 @@ const SETTINGS: &[Setting] = &[
 ];
 
 /// Variables that are no settings but are read all the same.
-const OTHER_VARIABLES: &[&str] =
-    &["PENSTOCK_CONFIG", "PENSTOCK_ADMIN_KEY_FILE", "PENSTOCK_URL", "PENSTOCK_KEY"];
+const OTHER_VARIABLES: &[&str] = &["PENSTOCK_CONFIG", "PENSTOCK_ADMIN_KEY_FILE"];
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +120,7 @@ pub(super) fn resolve(
             Some((secret_file(&twin, &path)?, Origin::Variable(twin)))
         } else if let Some(text) = file.and_then(|file| file.plain.get(setting.name)) {
             let path = file.map(|file| file.path.display().to_string()).unwrap_or_default();
-            Some((Secret::from(text.clone()), Origin::File(path)))
+            Some((text.clone(), Origin::File(path)))
         } else {
             setting.default.map(|text| (Secret::from(text.to_owned()), Origin::Default))
         };

@@ -68,7 +68,15 @@ fn what_is_wrong_is_said_with_what_was_expected() {
         let found = refused(file, &[]);
         assert!(found.ends_with(message), "{file}: {found}");
     }
-    assert!(refused("port = ", &[]).contains("line 1"));
+    assert!(refused("port = ", &[]).contains(", line 1, column "));
+    for file in [
+        "[[providers]]\nname = \"openai\"\nkey = \"sk-VERYSECRET\"\n",
+        "admin_key = \"sk-VERYSECRET\nport = 1\n",
+        "providers = \"sk-VERYSECRET\"\n",
+    ] {
+        let error = refused(file, &[]);
+        assert!(!error.contains("VERYSECRET"), "{error}");
+    }
     assert!(refused("[[providers]]\nname = \"openai\"\nkey = \"x\"\n", &[]).contains("unknown field `key`"));
 }
 

@@ -12,8 +12,11 @@ use percent_encoding::percent_decode_str;
 pub(crate) fn present(headers: &HeaderMap, query: Option<&str>) -> Option<PresentedKey> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = header("authorization").and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
+        match value.trim().split_once(' ') {
+            Some((scheme, key)) => scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned()),
+            // the scheme left out, as people do
+            None => Some(value.trim().to_owned()),
+        }
     });
     let found = [
         (AuthScheme::Bearer, bearer),

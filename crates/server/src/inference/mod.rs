@@ -37,6 +37,9 @@ pub(crate) fn router() -> Router<Shared> {
     })
 }
 
+/// What is noted for a request whose client went away before there was a status (nginx's number).
+const CLIENT_GONE: u16 = 499;
+
 type Asked = (Dialect, Operation);
 const RESPONSES: Asked = (Dialect::OpenaiResponses, Operation::Generate);
 const MESSAGES: Asked = (Dialect::AnthropicMessages, Operation::Generate);
@@ -91,7 +94,7 @@ async fn handle(
     let id = RequestId::new(at);
     let (parts, body) = request.into_parts();
     let ids = Ids::new(id, &parts.headers);
-    let entry = Entry { id, arrived, dialect, operation, status: 0, bytes: 0 };
+    let entry = Entry { id, arrived, dialect, operation, status: CLIENT_GONE, bytes: 0 };
     let place = match Place::take(&state) {
         Ok(place) => place,
         Err(error) => return refuse(dialect, &ids, &error, body, entry).await,
@@ -145,7 +148,10 @@ async fn refuse(
 pub(crate) fn likely_dialect(path: &str, headers: &HeaderMap) -> Dialect {
     if path.contains("/v1beta/") || headers.contains_key("x-goog-api-key") {
         Dialect::Gemini
-    } else if path.contains("/messages") || headers.contains_key("anthropic-version") {
+    } else if path.contains("/messages")
+        || headers.contains_key("anthropic-version")
+        || headers.contains_key("x-api-key")
+    {
         Dialect::AnthropicMessages
     } else {
         Dialect::OpenaiChat

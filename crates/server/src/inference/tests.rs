@@ -17,6 +17,7 @@ fn a_key_is_found_wherever_clients_put_it() {
     assert_eq!(found(&[], None), None);
     assert_eq!(found(&[("authorization", "Basic abc")], None), None);
     assert_eq!(found(&[("authorization", "bearer  abc ")], None), key(AuthScheme::Bearer, "abc"));
+    assert_eq!(found(&[("authorization", "sk-pen-bare")], None), key(AuthScheme::Bearer, "sk-pen-bare"));
     assert_eq!(found(&[("x-api-key", "abc")], None), key(AuthScheme::XApiKey, "abc"));
     assert_eq!(found(&[], Some("alt=sse&key=a%2Bc")), key(AuthScheme::XGoogApiKey, "a+c"));
     assert_eq!(

@@ -1,35 +1,39 @@
-//! Only the admin key opens the admin API, in open mode as well.
+//! Who may use the admin API: whoever shows the admin key, or a key of a user who is an administrator.
+//! Open mode opens nothing here.
 
 use axum::extract::FromRequestParts;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use penstock_control::KeyDigest;
+use penstock_control::{KeyDigest, KeyLookup};
 
 use super::problem::Problem;
 use crate::Shared;
 
-/// Proof that the caller showed the admin key.
+/// Proof that the caller may use the admin API.
 pub(super) struct Admin;
 
 impl FromRequestParts<Shared> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Problem> {
-        let Some(expected) = state.parts.admin_key else {
-            let detail = "the admin API is off: start Penstock with PENSTOCK_ADMIN_KEY set to turn it on";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "admin_off", detail));
-        };
         let shown = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let shown = shown
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        match shown {
-            // digests are compared in constant time
-            Some((_, key)) if KeyDigest::of(key.trim()) == expected => Ok(Self),
-            Some(_) => Err(unauthorized("this is not the admin key")),
-            None => Err(unauthorized("expected the admin key as `Authorization: Bearer …`")),
+        let shown = shown.and_then(|value| value.split_once(' '));
+        let shown = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let Some((_, key)) = shown else {
+            return Err(unauthorized("expected the admin key as `Authorization: Bearer …`"));
+        };
+        // digests are compared in constant time
+        let digest = KeyDigest::of(key.trim());
+        let lookup = state.parts.live.current().key(&digest, state.parts.gateway.now());
+        let is_admin = matches!(lookup, KeyLookup::Valid(principal) if principal.is_admin);
+        if is_admin || state.parts.admin_key == Some(digest) {
+            return Ok(Self);
         }
+        Err(unauthorized(match state.parts.admin_key {
+            Some(_) => "this is neither the admin key nor a key of an administrator",
+            None => "this is no key of an administrator, and there is no admin key: set PENSTOCK_ADMIN_KEY",
+        }))
     }
 }
 

@@ -8,7 +8,12 @@ mod usage;
 mod users;
 
 use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::routing::{get, patch};
+
+use http::HeaderValue;
+use http::header::CACHE_CONTROL;
 
 use crate::Shared;
 
@@ -25,4 +30,11 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/usage", get(usage::list::handle))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
+        .layer(map_response(private))
+}
+
+/// What is answered here is for the caller alone, and a new key is among it.
+async fn private(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response
 }

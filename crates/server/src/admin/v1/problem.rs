@@ -1,9 +1,10 @@
 //! Errors as problem documents with a stable `code`.
 
 use axum::Json;
+use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
-use http::{Method, StatusCode, Uri};
+use http::{Method, StatusCode};
 use penstock_control::ControlError;
 use penstock_control::accounts::AccountError;
 use serde_json::json;
@@ -43,6 +44,7 @@ impl From<ControlError> for Problem {
     fn from(error: ControlError) -> Self {
         let (status, code) = match &error {
             ControlError::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
+            ControlError::Stale => (StatusCode::CONFLICT, "changed_meanwhile"),
             ControlError::Missing { .. } => (StatusCode::NOT_FOUND, "not_found"),
             ControlError::InvalidReference { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_reference"),
             ControlError::TooNew { .. } | ControlError::Foreign { .. } | ControlError::Corrupt { .. } => {
@@ -67,11 +69,11 @@ impl From<AccountError> for Problem {
     }
 }
 
-pub(super) async fn no_such_path(uri: Uri) -> Problem {
+pub(super) async fn no_such_path(OriginalUri(uri): OriginalUri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not_found", format!("the admin API has no path {:?}", uri.path()))
 }
 
-pub(super) async fn no_such_method(method: Method, uri: Uri) -> Problem {
+pub(super) async fn no_such_method(method: Method, OriginalUri(uri): OriginalUri) -> Problem {
     let detail = format!("{:?} does not take {method}", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }

@@ -27,15 +27,16 @@ pub(in super::super) async fn handle(
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Json<KeyView>, Problem> {
     let store = state.parts.store.as_ref();
-    let records = store.load().await?.records;
-    let (user, found) = require_key_of(&records, &user, &key)?;
+    let loaded = store.load().await?;
+    let (user, found) = require_key_of(&loaded.records, &user, &key)?;
     let changed = UserKey {
         enabled: body.enabled.unwrap_or(found.enabled),
         label: body.label.or_else(|| found.label.clone()),
         updated_at: state.parts.gateway.now(),
         ..found.clone()
     };
-    store.commit(&ChangeSet::of(Change::Put(Record::UserKey(changed.clone())))).await?;
+    let changes = ChangeSet::of(Change::Put(Record::UserKey(changed.clone()))).based_on(loaded.version);
+    store.commit(&changes).await?;
     state.parts.live.refresh(store).await?;
     Ok(Json(KeyView::of(&changed, user)))
 }

@@ -29,7 +29,8 @@ pub(in super::super) async fn handle(
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Json<UserView>, Problem> {
     let store = state.parts.store.as_ref();
-    let records = store.load().await?.records;
+    let loaded = store.load().await?;
+    let (records, version) = (loaded.records, loaded.version);
     let found = require_user(&records, &user)?;
     let changed = User {
         enabled: body.enabled.unwrap_or(found.enabled),
@@ -38,7 +39,7 @@ pub(in super::super) async fn handle(
         ..found.clone()
     };
     let id = changed.id;
-    let mut changes = ChangeSet::of(Change::Put(Record::User(changed)));
+    let mut changes = ChangeSet::of(Change::Put(Record::User(changed))).based_on(version);
     if let Some(permissions) = body.permissions {
         let old = granted(found, &records).map(|permission| Change::Delete(Kind::Permission, permission.id));
         changes.changes.extend(old);

@@ -1,0 +1,32 @@
+# Two commands do all the set-up on a fresh machine: `make run` and `make test`.
+
+CARGO ?= cargo
+# arguments for the gateway: make run ARGS="--port 9000"
+ARGS ?=
+
+.PHONY: run test check bench services help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
+
+run: ## build what is missing, start on the embedded default, print how to call it
+	$(CARGO) build --release --bin penstock
+	exec target/release/penstock serve $(ARGS)
+
+test: services ## every test, with the real binary and the official clients
+	$(CARGO) build --workspace --bins
+	scripts/run-tests.sh
+
+check: ## what a change must pass: format, lints, docs, tests, licences, unused dependencies, spelling
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+	scripts/check-tools.sh
+	$(MAKE) test
+
+bench: ## measure, and write docs/benchmarks/
+	$(CARGO) build --release --workspace --bins
+	target/release/penstock-bench --out docs/benchmarks
+
+services: ## what the tests need beside the toolchain: the official clients
+	scripts/test-tools.sh

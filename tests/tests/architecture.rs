@@ -1,0 +1,91 @@
+//! Who may import whom. A wrong import fails here, not in a review.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// The edges of ARCHITECTURE.md: what a crate may import directly, of ours. What it may import it may
+/// import through others as well.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("penstock-core", &[]),
+    ("penstock-dialects", &["penstock-core"]),
+    ("penstock-providers", &["penstock-dialects"]),
+    ("penstock-control", &["penstock-core"]),
+    ("penstock-gateway", &["penstock-providers", "penstock-control"]),
+    ("penstock-server", &["penstock-gateway"]),
+    ("penstock", &["penstock-server"]),
+    ("penstock-tests", &[]),
+    ("penstock-bench", &["penstock-tests"]),
+];
+
+/// Crates from elsewhere that only some of ours may know.
+const ONLY_IN: &[(&str, &[&str])] = &[
+    ("axum", &["penstock-server"]),
+    ("sea-orm", &["penstock-control"]),
+    ("sqlx", &["penstock-control"]),
+    ("hyper-rustls", &["penstock-gateway"]),
+    ("clap", &["penstock", "penstock-tests", "penstock-bench"]),
+    ("anyhow", &["penstock", "penstock-tests", "penstock-bench"]),
+];
+
+/// What only the crates without IO must never have.
+const NO_IO: &[&str] = &["penstock-core", "penstock-dialects", "penstock-providers"];
+const IO: &[&str] = &["tokio", "hyper", "sea-orm", "reqwest", "axum"];
+
+fn imports() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    let normal = |package: &cargo_metadata::Package| {
+        let dependencies = package.dependencies.iter().filter(|found| found.kind == DependencyKind::Normal);
+        dependencies.map(|found| found.name.clone()).collect()
+    };
+    metadata.packages.iter().map(|package| (package.name.to_string(), normal(package))).collect()
+}
+
+fn edges(name: &str) -> &'static [&'static str] {
+    MAY_IMPORT.iter().find(|(known, _)| *known == name).map_or(&[], |(_, edges)| edges)
+}
+
+fn reachable(from: &str) -> BTreeSet<&'static str> {
+    let mut found = BTreeSet::new();
+    let mut next: Vec<&'static str> = edges(from).to_vec();
+    while let Some(name) = next.pop() {
+        if found.insert(name) {
+            next.extend(edges(name));
+        }
+    }
+    found
+}
+
+#[test]
+fn crates_import_only_what_stands_below_them() {
+    let imports = imports();
+    let known: BTreeSet<_> = MAY_IMPORT.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(
+        imports.keys().cloned().collect::<BTreeSet<_>>(),
+        known,
+        "every crate has its place in the list"
+    );
+    for (name, found) in &imports {
+        let allowed = reachable(name);
+        for import in found.iter().filter(|import| known.contains(*import)) {
+            assert!(allowed.contains(import.as_str()), "{name} must not import {import}");
+        }
+    }
+}
+
+#[test]
+fn some_libraries_are_known_to_few() {
+    for (name, found) in imports() {
+        for (library, owners) in ONLY_IN {
+            assert!(
+                !found.contains(*library) || owners.contains(&name.as_str()),
+                "{name} must not import {library}"
+            );
+        }
+        for library in IO.iter().filter(|_| NO_IO.contains(&name.as_str())) {
+            assert!(!found.contains(*library), "{name} performs no IO and must not import {library}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The real binary, over real sockets, against a scripted upstream.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+
+mod access;
+mod admin;
+mod bad_input;
+mod clients;
+mod command_line;
+mod faults;
+mod metering;
+mod passthrough;
+mod shutdown;
+mod slow_clients;
+mod surface;
