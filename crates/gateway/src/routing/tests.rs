@@ -1,4 +1,9 @@
+use std::time::Duration;
+
 use super::*;
+use crate::Timeouts;
+use penstock_core::{Dialect, Operation, Secret, Timestamp};
+use penstock_providers::{Catalogue, Price};
 
 impl ProviderSpec {
     /// A provider that is called like its channel, with the credential `main`.

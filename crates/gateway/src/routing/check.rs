@@ -1,0 +1,145 @@
+//! From a provider as it is configured to one that can be called, or to a refusal.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use http::Uri;
+use penstock_providers::{ProviderRow, ProviderTable};
+
+use super::{Credential, Provider, ProviderSpec, RoutingError};
+use crate::Timeouts;
+
+pub(super) fn check_name(what: &'static str, name: &str) -> Result<(), RoutingError> {
+    let bad = |problem| Err(RoutingError::BadName { what, name: name.to_owned(), problem });
+    if name.trim().is_empty() {
+        return bad("expected a name that is not empty");
+    }
+    if what == "provider" && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    {
+        return bad("expected letters, digits, '-', '_' and '.' only, since it stands in paths");
+    }
+    if what == "provider"
+        && ["v1", "v1beta", "admin", "healthz", "readyz", "metrics", "version", "api"].contains(&name)
+    {
+        return bad("expected a name that is not one of the gateway's own paths");
+    }
+    Ok(())
+}
+
+pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.collect();
+    if names.is_empty() { "(none)".to_owned() } else { names.join(", ") }
+}
+
+pub(super) fn build(
+    spec: &ProviderSpec,
+    table: &ProviderTable,
+    timeouts: Timeouts,
+    configured: bool,
+) -> Result<Provider, RoutingError> {
+    let row = table.get(&spec.channel).ok_or_else(|| RoutingError::UnknownChannel {
+        provider: spec.name.clone(),
+        channel: spec.channel.clone(),
+        known: list(table.rows().map(|row| row.name.as_str())),
+    })?;
+    let base_url = spec.base_url.as_ref().or(row.base_url.as_ref()).ok_or_else(|| {
+        RoutingError::NoBaseUrl { provider: spec.name.clone(), channel: spec.channel.clone() }
+    })?;
+    let base_url = base_url.trim_end_matches('/').to_owned();
+    check_base_url(&spec.name, &base_url)?;
+    let mut endpoints = HashMap::new();
+    for (operation, paths) in &row.endpoints {
+        for (dialect, path) in paths.iter().filter(|(_, path)| !path.contains('{')) {
+            let uri = format!("{base_url}{path}").parse().map_err(|_| bad_url(&spec.name, &base_url))?;
+            endpoints.insert((*operation, *dialect), uri);
+        }
+    }
+    Ok(Provider {
+        name: spec.name.as_str().into(),
+        base_url,
+        credentials: credentials(spec, row)?,
+        configured,
+        timeouts: timeouts.with(spec.timeouts),
+        headers: row
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)))
+            .collect(),
+        models: spec.models.clone(),
+        endpoints,
+        row: row.clone(),
+    })
+}
+
+fn credentials(spec: &ProviderSpec, row: &ProviderRow) -> Result<Vec<Arc<Credential>>, RoutingError> {
+    let credential = |name: &str, header| {
+        Arc::new(Credential { name: name.into(), header, cooling_until: AtomicI64::new(0) })
+    };
+    if row.auth.header_name().is_none() || (row.local && spec.credentials.is_empty()) {
+        return Ok(vec![credential("none", None)]);
+    }
+    let ready = spec.credentials.iter().map(|(name, secret)| {
+        // the one place where a credential's secret is taken out: into a header marked sensitive
+        match row.auth.header(secret.expose().trim()) {
+            Some(Ok(header)) => Ok(credential(name, Some(header))),
+            _ => Err(RoutingError::BadCredential { provider: spec.name.clone(), credential: name.clone() }),
+        }
+    });
+    ready.collect()
+}
+
+fn check_base_url(provider: &str, url: &str) -> Result<(), RoutingError> {
+    let bad = |problem| {
+        Err(RoutingError::BadBaseUrl { provider: provider.to_owned(), url: redacted(url), problem })
+    };
+    let Ok(uri) = url.parse::<Uri>() else {
+        return Err(bad_url(provider, url));
+    };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return bad("expected http:// or https://");
+    }
+    if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
+        return bad("expected a host without user name and password: put the secret into a credential");
+    }
+    if uri.query().is_some() || url.contains('#') {
+        return bad("expected neither a query nor a fragment");
+    }
+    if uri.host().is_none_or(str::is_empty) || (uri.port().is_some() && uri.port_u16().is_none()) {
+        return bad("expected a host and, if any, a port from 0 to 65535");
+    }
+    if uri.host().is_some_and(is_metadata_service) {
+        return bad("this is the metadata service of a cloud, which holds the machine's own credentials");
+    }
+    Ok(())
+}
+
+fn bad_url(provider: &str, url: &str) -> RoutingError {
+    RoutingError::BadBaseUrl {
+        provider: provider.to_owned(),
+        url: redacted(url),
+        problem: "expected a URL such as https://api.example.com/v1",
+    }
+}
+
+/// A URL as it may be shown: what may hold a secret is left out.
+fn redacted(url: &str) -> String {
+    let shown = url.split(['?', '#']).next().unwrap_or_default();
+    let scheme = shown.find("://").map_or(0, |at| at + 3);
+    match shown.rfind('@') {
+        Some(at) => format!("{}…{}", &shown[..scheme.min(at)], &shown[at..]),
+        None => shown.to_owned(),
+    }
+}
+
+/// Whether a host is where clouds keep the credentials of their machines, however it is spelled.
+fn is_metadata_service(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let decimal = || address.parse::<u32>().ok().map(|number| IpAddr::from(number.to_be_bytes()));
+    let address = address.parse::<IpAddr>().ok().or_else(decimal).map(|address| address.to_canonical());
+    host == "metadata.google.internal"
+        || address == Some(IpAddr::from([169, 254, 169, 254]))
+        || address == Some(IpAddr::from([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]))
+}

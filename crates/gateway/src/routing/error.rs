@@ -1,0 +1,83 @@
+//! Why a configuration of providers and routes is refused.
+
+/// Why a configuration of providers and routes is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RoutingError {
+    /// Two things have one name.
+    #[error("{what} {name:?} is configured twice")]
+    Repeated {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The provider table has no such row.
+    #[error("provider {provider:?}: unknown channel {channel:?}: expected one of {known}")]
+    UnknownChannel {
+        /// The provider.
+        provider: String,
+        /// What it names.
+        channel: String,
+        /// What there is.
+        known: String,
+    },
+    /// A provider has no address.
+    #[error("provider {provider:?}: `base_url` is missing: channel {channel:?} has no default")]
+    NoBaseUrl {
+        /// The provider.
+        provider: String,
+        /// Its channel.
+        channel: String,
+    },
+    /// An address cannot be used.
+    #[error("provider {provider:?}: `base_url` is {url:?}: {problem}")]
+    BadBaseUrl {
+        /// The provider.
+        provider: String,
+        /// The address.
+        url: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A name cannot be told from something else.
+    #[error("{what} name {name:?}: {problem}")]
+    BadName {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A secret cannot be sent.
+    #[error(
+        "provider {provider:?}: credential {credential:?} holds characters that no HTTP header can carry"
+    )]
+    BadCredential {
+        /// The provider.
+        provider: String,
+        /// The credential.
+        credential: String,
+    },
+    /// A route points nowhere.
+    #[error("route {route:?}: unknown provider {provider:?}: configure it, or name one of {known}")]
+    UnknownMember {
+        /// The route.
+        route: String,
+        /// What it names.
+        provider: String,
+        /// What there is.
+        known: String,
+    },
+    /// A route has nobody to serve it.
+    #[error("route {0:?} has no members")]
+    EmptyRoute(String),
+    /// An alias is no regular expression.
+    #[error("alias {alias:?}: {problem}")]
+    BadAlias {
+        /// The alias.
+        alias: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
