@@ -71,16 +71,19 @@ async fn run(
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = queue.recv().await {
         batch.push(first);
-        let gathering = tokio::time::sleep(GATHER);
-        tokio::pin!(gathering);
-        while batch.len() < BATCH {
-            let room = BATCH - batch.len();
-            tokio::select! {
-                received = queue.recv_many(&mut batch, room) => if received == 0 { break },
-                () = &mut gathering => break,
+        // nobody listens meanwhile, so that handing in a settlement wakes no one
+        tokio::time::sleep(GATHER).await;
+        loop {
+            while batch.len() < BATCH
+                && let Ok(pending) = queue.try_recv()
+            {
+                batch.push(pending);
             }
+            if batch.is_empty() {
+                break;
+            }
+            apply(store.as_ref(), &journal, &mut batch).await;
         }
-        apply(store.as_ref(), &journal, &mut batch).await;
     }
 }
 

@@ -8,7 +8,7 @@ use crate::scan::{Member, Root, Scan, ScanError, Scanner};
 
 const WANTED: &[&str] = &["model", "stream", "stream_options"];
 /// A longer name is no model's; names end up in rows, logs and URLs.
-const MODEL_LIMIT: usize = 1_024;
+pub const MODEL_LIMIT: usize = 1_024;
 
 /// Bytes of text that make a token, on average and across languages; for estimates only.
 const BYTES_PER_TOKEN: u64 = 4;

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::exchange::Exchange;
 use crate::execute::Shared;
 use crate::plan::Plan;
-use crate::prepare::{forwarded, prepare};
+use crate::prepare::prepare;
 use crate::resolve::Candidate;
 use crate::settle::SettleGuard;
 use crate::{GatewayError, TimeoutOverrides, Timeouts};
@@ -86,12 +86,11 @@ impl Failure {
 /// Tries the candidates in order until one answers.
 pub(crate) async fn attempt(
     shared: &Shared,
-    exchange: &Exchange,
+    (exchange, headers): (&Exchange, &HeaderMap),
     candidates: Vec<(Candidate, Plan)>,
     overrides: TimeoutOverrides,
     guard: &mut SettleGuard,
 ) -> Result<Answer, GatewayError> {
-    let headers = forwarded(&exchange.request.headers);
     let mut queue: VecDeque<_> =
         candidates.into_iter().map(|(candidate, plan)| (candidate, plan, 0_u32)).collect();
     let mut worst: Option<Box<Failure>> = None;
@@ -104,7 +103,7 @@ pub(crate) async fn attempt(
         }
         guard.now_with(&candidate);
         let timeouts = candidate.provider.timeouts.with(overrides);
-        let failure = match once(shared, exchange, &headers, (&candidate, plan), timeouts, guard).await {
+        let failure = match once(shared, exchange, headers, (&candidate, plan), timeouts, guard).await {
             Ok(answer) => {
                 count(&candidate, "success");
                 return Ok(answer);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::HeaderMap;
 use penstock_core::{Dialect, Operation, RequestId, Timestamp};
-use penstock_dialects::envelope::Envelope;
+use penstock_dialects::envelope::{Envelope, MODEL_LIMIT};
 
 use crate::{Caller, GatewayError};
 
@@ -64,6 +64,9 @@ impl Exchange {
             GatewayError::InvalidRequest { message: error.to_string(), param: error.param() }
         })?;
         let requested = match (&request.path_model, &envelope.model) {
+            (Some(path), _) if path.model.len() > MODEL_LIMIT => {
+                return Err(GatewayError::invalid("the model in the path is longer than 1024 bytes"));
+            }
             (Some(path), _) => path.model.clone(),
             (None, Some(field)) => field.name.clone(),
             (None, None) => return Err(GatewayError::invalid("the request names no model")),

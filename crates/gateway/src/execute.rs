@@ -17,6 +17,7 @@ use crate::authenticate::{Access, authenticate};
 use crate::client::Clients;
 use crate::exchange::Exchange;
 use crate::plan::{Plan, plan, unsupported};
+use crate::prepare::keep_forwarded;
 use crate::resolve::{candidates, resolve};
 use crate::respond::{self, Ids};
 use crate::routing::Routing;
@@ -169,9 +170,11 @@ impl Gateway {
             return Err(GatewayError::Unsupported(unsupported(&exchange, &candidates)));
         };
         let mut guard = reserve::reserve(&exchange, first, &shared.settling)?;
+        let mut headers = std::mem::take(&mut exchange.request.headers);
+        keep_forwarded(&mut headers);
         let mut stop = shared.stop.subscribe();
         let answer = tokio::select! {
-            answer = attempt(shared, &exchange, planned, resolution.timeouts, &mut guard) => answer,
+            answer = attempt(shared, (&exchange, &headers), planned, resolution.timeouts, &mut guard) => answer,
             _ = stop.wait_for(|stop| *stop) => {
                 guard.abandon(&Observed::default());
                 return Err(stopping());

@@ -57,12 +57,10 @@ pub struct Prepared {
     pub strip_usage: bool,
 }
 
-/// The client's headers that go on to any provider.
-pub fn forwarded(headers: &HeaderMap) -> HeaderMap {
-    let mut forwarded = headers.clone();
-    remove(&mut forwarded, ends_here);
-    forwarded.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    forwarded
+/// Leaves of the client's headers those that go on to any provider.
+pub fn keep_forwarded(headers: &mut HeaderMap) {
+    remove(headers, ends_here);
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }
 
 /// Removes the headers that `ends_here` names, and those that `connection` says are of this hop.
@@ -117,13 +115,14 @@ fn uri(exchange: &Exchange, candidate: &Candidate) -> Result<Uri, GatewayError> 
     if let (Some(uri), None) = (provider.endpoint(request.operation, request.dialect), &request.query) {
         return Ok(uri.clone());
     }
-    if candidate.model.split('/').any(|segment| matches!(segment, "." | "..")) {
+    let template = provider.row.endpoint(request.operation, request.dialect).unwrap_or_default();
+    let in_path = template.contains("{model}");
+    if in_path && candidate.model.split('/').any(|segment| matches!(segment, "." | "..")) {
         return Err(GatewayError::InvalidRequest {
             message: format!("the model {:?} cannot stand in a path", &*candidate.model),
             param: Some("model"),
         });
     }
-    let template = provider.row.endpoint(request.operation, request.dialect).unwrap_or_default();
     let action = request.path_model.as_ref().map_or("", |path| path.action.as_str());
     let path = template.replace("{model}", &path_segment(&candidate.model)).replace("{action}", action);
     let query = request.query.as_ref().map_or_else(String::new, |query| format!("?{query}"));

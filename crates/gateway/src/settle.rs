@@ -73,7 +73,10 @@ impl SettleGuard {
     /// Another candidate is tried: it is the one that will owe. The journal hears of it, so that also
     /// after a crash the right one is charged.
     pub fn now_with(&mut self, candidate: &Candidate) {
-        let same = Arc::ptr_eq(&self.provider, &candidate.provider) && self.draft.model == candidate.model;
+        let credential = candidate.credential.as_ref().map(|credential| &credential.name);
+        let same = Arc::ptr_eq(&self.provider, &candidate.provider)
+            && self.draft.model == candidate.model
+            && self.draft.credential.as_ref() == credential;
         self.provider = Arc::clone(&candidate.provider);
         self.draft.provider = Arc::clone(&candidate.provider.name);
         self.draft.credential = candidate.credential.as_ref().map(|credential| Arc::clone(&credential.name));

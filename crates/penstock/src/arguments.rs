@@ -101,7 +101,7 @@ pub(crate) enum UserCommand {
         /// Glob over route names and provider/model; may be repeated.
         #[arg(long = "allow", value_name = "PATTERN")]
         allow: Vec<String>,
-        /// Mark the user as an administrator.
+        /// Let the user's keys open the admin API.
         #[arg(long)]
         admin: bool,
     },

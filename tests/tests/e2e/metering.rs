@@ -272,3 +272,61 @@ async fn usage_is_stored_raw_and_normalised_and_priced() -> Result<()> {
     assert_ne!(rows[1]["cost"], Value::Null);
     Ok(())
 }
+
+/// Holds the control store's write lock, as a stuck process would, until it is dropped.
+struct Locked(std::process::Child);
+
+impl Locked {
+    fn hold(database: &std::path::Path) -> Result<Self> {
+        const HOLD: &str = "import sqlite3, sys\n\
+            connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)\n\
+            connection.execute('BEGIN EXCLUSIVE')\n\
+            print('held', flush=True)\n\
+            sys.stdin.read()";
+        let python = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/python/bin/python");
+        let mut child = std::process::Command::new(python)
+            .args(["-c", HOLD])
+            .arg(database)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .context("python is missing: run scripts/test-tools.sh (`make test` does)")?;
+        let mut held = [0; 4];
+        std::io::Read::read_exact(child.stdout.as_mut().context("no output")?, &mut held)?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[tokio::test]
+async fn while_the_control_store_cannot_be_written_requests_are_served_and_nothing_is_lost() -> Result<()> {
+    const BEFORE_THE_KILL: usize = 20;
+    let upstream = ScriptedUpstream::start().await?;
+    let gateway = start(&upstream).await?;
+    let locked = Locked::hold(&gateway.data_dir().join("penstock.db"))?;
+    for n in 0..BEFORE_THE_KILL {
+        ensure!(Mixed(n * 20).send(gateway.url()).await?, "request {n} was not answered");
+    }
+    // the store's own patience is five seconds; then the log says, once, that settlements wait
+    let waiting = "settlements wait in the journal";
+    let start = std::time::Instant::now();
+    while !gateway.log()?.contains(waiting) {
+        ensure!(start.elapsed() < penstock_tests::http::PATIENCE, "the log does not say so");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(gateway.usage().await?.len(), 0, "reading goes on, and nothing was written");
+    let data = gateway.kill()?;
+    drop(locked);
+    let gateway = Builder::on(data).upstream(&upstream.url()).start().await?;
+    let rows = gateway.usage().await?;
+    assert_eq!(by_number(&rows)?.len(), BEFORE_THE_KILL, "each once, also across a kill meanwhile");
+    assert!(rows.iter().all(|row| row["ended"] == "complete"), "{rows:?}");
+    assert_eq!(gateway.log()?.matches(waiting).count(), 1);
+    Ok(())
+}

@@ -24,10 +24,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use penstock_core::RequestId;
+use penstock_core::{Clock, RequestId, SystemClock};
 use serde::Serialize;
 
-use self::record::Kind;
+use self::record::{Draft, Kind};
 use self::segment::Segment;
 use crate::Settlement;
 
@@ -71,7 +71,7 @@ pub enum JournalError {
     Full,
     /// The record is larger than a segment.
     #[error("a record of {0} bytes does not fit into the journal")]
-    TooLarge(usize),
+    TooLarge(u64),
     /// The disk does not take it.
     #[error("the journal cannot be written: {0}")]
     Io(#[from] io::Error),
@@ -146,7 +146,7 @@ impl Journal {
             let path = segment::path(&self.shared.dir, *id);
             match recovered.damaged {
                 0 => std::fs::remove_file(path),
-                _ => std::fs::rename(&path, path.with_extension("damaged")),
+                _ => std::fs::rename(&path, aside(&path)),
             }
         })
     }
@@ -225,6 +225,11 @@ impl Journal {
     }
 }
 
+/// A name under which a segment is kept: ids are used again, so the time belongs to it.
+fn aside(path: &Path) -> PathBuf {
+    path.with_extension(format!("{}.damaged", SystemClock.now()))
+}
+
 impl Drop for Journal {
     fn drop(&mut self) {
         if let Err(error) = self.close() {
@@ -250,13 +255,13 @@ impl Shared {
         record: &impl Serialize,
         limit: Limit,
     ) -> Result<Arc<Segment>, JournalError> {
-        let payload = serde_json::to_vec(record).map_err(io::Error::from)?;
-        if record::size(payload.len()) as u64 > self.options.segment_bytes {
-            return Err(JournalError::TooLarge(payload.len()));
+        let mut record = Draft::new(record).map_err(io::Error::from)?;
+        if record.size() > self.options.segment_bytes {
+            return Err(JournalError::TooLarge(record.size()));
         }
         loop {
             let current = self.current.load_full();
-            if current.append(kind, &payload)?.is_some() {
+            if current.append(kind, &mut record)? {
                 if self.options.durability == Durability::Strict {
                     current.sync_now()?;
                 }

@@ -6,9 +6,13 @@
 //! left over from another segment) do not pass for one. A reader that meets anything else moves on by
 //! one block: a damaged record costs itself and nothing behind it.
 
+use serde::Serialize;
+
 /// Alignment of records.
 pub(super) const BLOCK: usize = 64;
 const HEADER: usize = 16;
+/// Room for a settlement, as most records are.
+const USUAL: usize = 1024;
 const MAGIC: [u8; 4] = *b"PREC";
 
 /// What a record says.
@@ -29,21 +33,44 @@ impl Kind {
 }
 
 /// Bytes that a record with this payload takes up.
-pub(super) fn size(payload: usize) -> usize {
+fn size(payload: usize) -> usize {
     (HEADER + payload).next_multiple_of(BLOCK)
 }
 
-/// The record for `segment` at `offset`.
-pub(super) fn encode(segment: u64, offset: u64, kind: Kind, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-    let mut record = Vec::with_capacity(size(payload.len()));
-    record.extend_from_slice(&MAGIC);
-    record.extend_from_slice(&length.to_le_bytes());
-    record.extend_from_slice(&checksum(segment, offset, kind, payload).to_le_bytes());
-    record.extend_from_slice(&[kind as u8, 0, 0, 0]);
-    record.extend_from_slice(payload);
-    record.resize(size(payload.len()), 0);
-    record
+/// A record that has its payload and not yet its place. The header's room stands in front of the payload,
+/// so that nothing is copied once the place is known.
+#[derive(Debug)]
+pub(super) struct Draft {
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+impl Draft {
+    /// A record with `record` as its payload.
+    pub(super) fn new(record: &impl Serialize) -> serde_json::Result<Self> {
+        let mut bytes = Vec::with_capacity(USUAL);
+        bytes.resize(HEADER, 0);
+        serde_json::to_writer(&mut bytes, record)?;
+        let length = bytes.len() - HEADER;
+        bytes.resize(size(length), 0);
+        Ok(Self { bytes, length })
+    }
+
+    /// Bytes that it takes up.
+    pub(super) fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// The record for its place in `segment`, at `offset`.
+    pub(super) fn place(&mut self, segment: u64, offset: u64, kind: Kind) -> &[u8] {
+        let length = u32::try_from(self.length).unwrap_or(u32::MAX);
+        let crc = checksum(segment, offset, kind, &self.bytes[HEADER..HEADER + self.length]);
+        self.bytes[..4].copy_from_slice(&MAGIC);
+        self.bytes[4..8].copy_from_slice(&length.to_le_bytes());
+        self.bytes[8..12].copy_from_slice(&crc.to_le_bytes());
+        self.bytes[12] = kind as u8;
+        &self.bytes
+    }
 }
 
 /// A record as it was read.
@@ -93,11 +120,19 @@ mod tests {
 
     use super::*;
 
+    impl Draft {
+        fn raw(payload: &[u8]) -> Self {
+            let mut bytes = [&[0; HEADER], payload].concat();
+            bytes.resize(size(payload.len()), 0);
+            Self { bytes, length: payload.len() }
+        }
+    }
+
     fn segment(payloads: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for payload in payloads {
-            let record = encode(7, bytes.len() as u64, Kind::End, payload);
-            bytes.extend(record);
+            let mut draft = Draft::raw(payload);
+            bytes.extend_from_slice(draft.place(7, bytes.len() as u64, Kind::End));
         }
         bytes
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::fs::{FallocateFlags, fallocate};
 
-use super::record::{self, Kind};
+use super::record::{Draft, Kind};
 
 /// A segment that is being written. Writers take their place with one atomic addition, so no request
 /// waits for another.
@@ -51,23 +51,23 @@ impl Segment {
         })
     }
 
-    /// Writes a record and holds the segment; `None` if it does not fit any more.
-    pub(super) fn append(&self, kind: Kind, payload: &[u8]) -> io::Result<Option<()>> {
-        let size = record::size(payload.len()) as u64;
+    /// Writes a record and holds the segment; false if it does not fit any more.
+    pub(super) fn append(&self, kind: Kind, record: &mut Draft) -> io::Result<bool> {
+        let size = record.size();
         // held before the place is taken: the segment must not look finished in between
         self.hold();
         let offset = self.cursor.fetch_add(size, Ordering::Relaxed);
         if offset + size > self.capacity {
             self.release();
-            return Ok(None);
+            return Ok(false);
         }
-        let written = self.file.write_all_at(&record::encode(self.id, offset, kind, payload), offset);
+        let written = self.file.write_all_at(record.place(self.id, offset, kind), offset);
         if let Err(error) = written {
             self.release();
             return Err(error);
         }
         self.dirty.store(true, Ordering::Release);
-        Ok(Some(()))
+        Ok(true)
     }
 
     pub(super) fn hold(&self) {

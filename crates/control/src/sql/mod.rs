@@ -17,7 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
 };
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 const READERS: u32 = 2;
 const VERSION_KEY: &str = "version";
 
@@ -61,7 +62,21 @@ async fn begin(
     connection.begin_with_options(options).await
 }
 
+/// Connects, and waits for a file that another process is just turning to WAL: SQLite does not wait for
+/// that by itself.
 async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let until = tokio::time::Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match Database::connect(options(path, connections)).await {
+            Err(error) if is_busy(&error) && tokio::time::Instant::now() < until => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+fn options(path: &Path, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new("sqlite::memory:");
     let path = path.to_owned();
     options.max_connections(connections).sqlx_logging(false).map_sqlx_sqlite_opts(move |sqlite| {
@@ -74,8 +89,19 @@ async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection, Db
             .foreign_keys(true)
             .pragma("journal_mode", "WAL")
             .pragma("synchronous", "NORMAL")
+            // index pages are written to again and again: larger steps bring each to the file less often
+            .pragma("wal_autocheckpoint", "8000")
+            .pragma("cache_size", "-8000")
     });
-    Database::connect(options).await
+    options
+}
+
+/// Whether another connection holds the file (`SQLITE_BUSY` and its kinds).
+fn is_busy(error: &DbErr) -> bool {
+    let (DbErr::Conn(error) | DbErr::Exec(error) | DbErr::Query(error)) = error else { return false };
+    let RuntimeErr::SqlxError(error) = error else { return false };
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
 }
 
 fn at(path: &Path, error: &DbErr) -> ControlError {

@@ -202,12 +202,22 @@ async fn sums_are_exact_and_filtered() {
     assert_eq!((sums.len(), sums[0].group.as_str(), sums[0].requests), (1, "1970-01-01", 500));
 }
 
-#[tokio::test]
-async fn it_opens_again_and_two_may_start_at_once() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_opens_again_and_several_may_start_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("penstock.db");
-    let (first, second) = tokio::join!(SqlStore::open_sqlite(&path), SqlStore::open_sqlite(&path));
-    let (first, second) = (first.unwrap(), second.unwrap());
+    // more than two make it likely that some meet in the switch to WAL
+    let opening: Vec<_> = (0..8)
+        .map(|_| {
+            let path = path.clone();
+            tokio::spawn(async move { SqlStore::open_sqlite(&path).await })
+        })
+        .collect();
+    let mut opened = Vec::new();
+    for store in opening {
+        opened.push(store.await.unwrap().unwrap());
+    }
+    let (first, second) = (opened.pop().unwrap(), opened.pop().unwrap());
     with_ada(&first).await;
     assert_eq!(second.load().await.unwrap(), first.load().await.unwrap());
     assert_eq!(first.load().await.unwrap().records.orgs.len(), 1);

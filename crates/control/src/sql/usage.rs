@@ -1,53 +1,109 @@
 //! Settlements to rows and back.
 
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
-use penstock_core::{KeyId, OrgId, TeamId, Timestamp, Usage, UserId};
-use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use penstock_core::{KeyId, OrgId, RequestId, TeamId, Timestamp, Usage, UserId};
+use sea_orm::sea_query::{Expr, Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Statement, Value,
+};
 
-use super::entity::usages::{ActiveModel, Column, Entity, Model};
+use super::entity::usages::{Column, Entity, Model};
 use crate::{ControlError, Settled, Settlement, UsagePage, UsageQuery};
 
-/// Rows of one statement: 26 columns each, and SQLite binds 32,766 values at the most.
-const ROWS: usize = 500;
+/// Ids of one look-up; databases bind only so many values.
+const ID_LOOKUPS: usize = 500;
+/// Rows of one statement: any batch is made of a few of these sizes.
+const SIZES: [usize; 4] = [256, 32, 4, 1];
 
-/// Inserts what is new; the caller's transaction holds the write lock from before the look, so that
-/// what is new cannot change in between.
+/// The insert of as many rows, built once: its text is most of the work, and a text that stays the same
+/// is prepared by the driver only once.
+struct Insert {
+    rows: usize,
+    sql: String,
+}
+
+impl Insert {
+    fn of(backend: DbBackend, rows: usize) -> Self {
+        let mut insert = Query::insert();
+        insert.into_table(Entity).columns(COLUMNS);
+        for _ in 0..rows {
+            insert.values_panic(COLUMNS.map(|_| Expr::val(0)));
+        }
+        Self { rows, sql: backend.build(&insert).sql }
+    }
+
+    async fn run(&self, connection: &impl ConnectionTrait, settlements: &[&Settlement]) -> Result<(), DbErr> {
+        let mut values = Vec::with_capacity(self.rows * COLUMNS.len());
+        for settlement in settlements {
+            values.extend(row(settlement));
+        }
+        let statement = Statement::from_sql_and_values(connection.get_database_backend(), &self.sql, values);
+        connection.execute_raw(statement).await.map(drop)
+    }
+}
+
+/// Inserts what is new; the caller's transaction holds the write lock.
 pub(super) async fn settle(
     connection: &impl ConnectionTrait,
     settlements: &[Settlement],
 ) -> Result<Vec<Settled>, ControlError> {
+    static INSERTS: OnceLock<[Insert; SIZES.len()]> = OnceLock::new();
+    let backend = connection.get_database_backend();
+    let inserts = INSERTS.get_or_init(|| SIZES.map(|rows| Insert::of(backend, rows)));
     let mut answers = Vec::with_capacity(settlements.len());
-    for chunk in settlements.chunks(ROWS) {
-        let mut known = known(connection, chunk).await?;
-        let mut rows = Vec::with_capacity(chunk.len());
-        for settlement in chunk {
-            let row = row(settlement);
-            let new = known.insert(settlement.request_id.to_string());
-            answers.push(if new { Settled::Applied } else { Settled::Duplicate });
-            rows.extend(new.then_some(row));
-        }
-        if !rows.is_empty() {
-            Entity::insert_many(rows).exec_without_returning(connection).await?;
+    // looked at before anything is written: which of several rows were there cannot be told afterwards
+    let mut known = known(connection, settlements).await?;
+    let mut new = Vec::with_capacity(settlements.len());
+    for settlement in settlements {
+        let first = known.insert(settlement.request_id);
+        answers.push(if first { Settled::Applied } else { Settled::Duplicate });
+        new.extend(first.then_some(settlement));
+    }
+    let mut left = new.as_slice();
+    for insert in inserts {
+        while let Some((rows, rest)) = left.split_at_checked(insert.rows) {
+            insert.run(connection, rows).await?;
+            left = rest;
         }
     }
     Ok(answers)
 }
 
+/// Which of them are there already. A batch is nearly always newer than everything stored, which one
+/// look at the newest row tells.
 async fn known(
     connection: &impl ConnectionTrait,
     settlements: &[Settlement],
-) -> Result<HashSet<String>, ControlError> {
-    let ids = settlements.iter().map(|settlement| settlement.request_id.to_string());
-    let rows: Vec<String> = Entity::find()
+) -> Result<HashSet<RequestId>, ControlError> {
+    let newest: Option<String> = Entity::find()
         .select_only()
         .column(Column::RequestId)
-        .filter(Column::RequestId.is_in(ids))
+        .order_by_desc(Column::RequestId)
+        .limit(1)
         .into_tuple()
-        .all(connection)
+        .one(connection)
         .await?;
-    Ok(rows.into_iter().collect())
+    let Some(newest) = newest else { return Ok(HashSet::new()) };
+    let newest: RequestId = read("a request id", &newest)?;
+    let older = settlements.iter().map(|settlement| settlement.request_id).filter(|id| *id <= newest);
+    let ids: Vec<_> = older.map(|id| id.to_string()).collect();
+    let mut known = HashSet::new();
+    for ids in ids.chunks(ID_LOOKUPS) {
+        let rows: Vec<String> = Entity::find()
+            .select_only()
+            .column(Column::RequestId)
+            .filter(Column::RequestId.is_in(ids))
+            .into_tuple()
+            .all(connection)
+            .await?;
+        for row in rows {
+            known.insert(read("a request id", &row)?);
+        }
+    }
+    Ok(known)
 }
 
 /// A page in the order of request ids.
@@ -86,37 +142,67 @@ pub(super) async fn page(
     Ok(UsagePage { rows, next })
 }
 
-fn row(settlement: &Settlement) -> ActiveModel {
-    let text = |value: &Option<std::sync::Arc<str>>| value.as_deref().map(str::to_owned);
+/// The columns, in the order of [`row`].
+const COLUMNS: [Column; 26] = [
+    Column::RequestId,
+    Column::At,
+    Column::Route,
+    Column::Provider,
+    Column::Credential,
+    Column::OrgId,
+    Column::TeamId,
+    Column::UserId,
+    Column::KeyId,
+    Column::Tenant,
+    Column::Operation,
+    Column::Dialect,
+    Column::Model,
+    Column::Input,
+    Column::Output,
+    Column::CacheRead,
+    Column::CacheWrite5m,
+    Column::CacheWrite1h,
+    Column::Reasoning,
+    Column::RawUsage,
+    Column::Cost,
+    Column::PriceVersion,
+    Column::LatencyMs,
+    Column::TtftMs,
+    Column::Source,
+    Column::Ended,
+];
+
+fn row(settlement: &Settlement) -> [Value; COLUMNS.len()] {
+    let text = |value: &Option<std::sync::Arc<str>>| value.as_deref().into();
     let Usage { input, output, cache_read, cache_write_5m, cache_write_1h, reasoning } = settlement.usage;
-    ActiveModel {
-        request_id: Set(settlement.request_id.to_string()),
-        at: Set(settlement.at.0),
-        route: Set(settlement.route.to_string()),
-        provider: Set(settlement.provider.to_string()),
-        credential: Set(text(&settlement.credential)),
-        org_id: Set(settlement.org_id.map(|id| id.0)),
-        team_id: Set(settlement.team_id.map(|id| id.0)),
-        user_id: Set(settlement.user_id.map(|id| id.0)),
-        key_id: Set(settlement.key_id.map(|id| id.0)),
-        tenant: Set(text(&settlement.tenant)),
-        operation: Set(settlement.operation.as_str().to_owned()),
-        dialect: Set(settlement.dialect.as_str().to_owned()),
-        model: Set(settlement.model.to_string()),
-        input: Set(stored(input)),
-        output: Set(stored(output)),
-        cache_read: Set(stored(cache_read)),
-        cache_write_5m: Set(stored(cache_write_5m)),
-        cache_write_1h: Set(stored(cache_write_1h)),
-        reasoning: Set(stored(reasoning)),
-        raw_usage: Set(settlement.raw_usage.as_deref().map(str::to_owned)),
-        cost: Set(settlement.cost.map(|cost| cost.to_string())),
-        price_version: Set(text(&settlement.price_version)),
-        latency_ms: Set(stored(settlement.latency_ms)),
-        ttft_ms: Set(settlement.ttft_ms.map(stored)),
-        source: Set(settlement.source.as_str().to_owned()),
-        ended: Set(settlement.ended.as_str().to_owned()),
-    }
+    [
+        settlement.request_id.to_string().into(),
+        settlement.at.0.into(),
+        (*settlement.route).into(),
+        (*settlement.provider).into(),
+        text(&settlement.credential),
+        settlement.org_id.map(|id| id.0).into(),
+        settlement.team_id.map(|id| id.0).into(),
+        settlement.user_id.map(|id| id.0).into(),
+        settlement.key_id.map(|id| id.0).into(),
+        text(&settlement.tenant),
+        settlement.operation.as_str().into(),
+        settlement.dialect.as_str().into(),
+        (*settlement.model).into(),
+        stored(input).into(),
+        stored(output).into(),
+        stored(cache_read).into(),
+        stored(cache_write_5m).into(),
+        stored(cache_write_1h).into(),
+        stored(reasoning).into(),
+        settlement.raw_usage.as_deref().into(),
+        settlement.cost.map(|cost| cost.to_string()).into(),
+        text(&settlement.price_version),
+        stored(settlement.latency_ms).into(),
+        settlement.ttft_ms.map(stored).into(),
+        settlement.source.as_str().into(),
+        settlement.ended.as_str().into(),
+    ]
 }
 
 fn settlement(row: Model) -> Result<Settlement, ControlError> {

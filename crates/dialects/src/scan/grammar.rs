@@ -141,6 +141,18 @@ impl Grammar {
         Ok(run)
     }
 
+    /// How many of `bytes` are white space between tokens, as indented documents have much of; 0 where
+    /// white space would be part of a token.
+    pub(super) fn blank_run(&self, bytes: &[u8]) -> usize {
+        if matches!(
+            self.state,
+            State::Number(_) | State::Literal(_) | State::String | State::Escape | State::Hex(_)
+        ) {
+            return 0;
+        }
+        bytes.iter().position(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).unwrap_or(bytes.len())
+    }
+
     /// Takes one byte.
     pub(super) fn step(&mut self, byte: u8, offset: usize) -> Result<Step, ScanError> {
         let fail = |expected| Err(error(offset, expected, Some(byte)));

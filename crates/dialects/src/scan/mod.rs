@@ -126,6 +126,11 @@ impl Scanner {
                 at += run;
                 continue;
             }
+            let blank = self.grammar.blank_run(&chunk[at..]);
+            if blank > 0 {
+                at += blank;
+                continue;
+            }
             let step = self.grammar.step(chunk[at], self.offset + at)?;
             self.apply(step, chunk, at);
             // the byte that ended a number belongs to what follows

@@ -23,6 +23,13 @@ fn candidate(channel: &str, model: &str) -> Candidate {
     Candidate::sample(ProviderSpec::sample(channel).at("https://api.example.com/base"), model)
 }
 
+/// The headers that go on, of those that came.
+fn forwarded(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    keep_forwarded(&mut headers);
+    headers
+}
+
 /// Plans and prepares as the executor does.
 fn prepared(exchange: &Exchange, candidate: &Candidate) -> Prepared {
     let plan = plan(exchange, candidate).unwrap();

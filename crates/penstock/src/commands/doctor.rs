@@ -147,7 +147,13 @@ fn access(config: &Config, has_keys: bool) -> Finding {
 }
 
 fn journal(config: &Config) -> Finding {
-    let entries = std::fs::read_dir(config.journal_dir()).map_or(0, Iterator::count);
+    let segment = |entry: &std::io::Result<std::fs::DirEntry>| {
+        entry
+            .as_ref()
+            .is_ok_and(|entry| entry.path().extension().is_some_and(|extension| extension == "journal"))
+    };
+    let entries =
+        std::fs::read_dir(config.journal_dir()).map_or(0, |entries| entries.filter(segment).count());
     let says = match entries {
         0 => "empty".to_owned(),
         entries => format!("{entries} segments (in use, or to be settled at the next start)"),

@@ -50,8 +50,9 @@ const SETTINGS: &[Setting] = &[
     setting("log_format", "auto"),
 ];
 
-/// Variables that are no settings but are read all the same.
-const OTHER_VARIABLES: &[&str] = &["PENSTOCK_CONFIG", "PENSTOCK_ADMIN_KEY_FILE"];
+/// Variables that are no settings: read elsewhere, or what clients of this gateway are often given.
+const OTHER_VARIABLES: &[&str] =
+    &["PENSTOCK_CONFIG", "PENSTOCK_ADMIN_KEY_FILE", "PENSTOCK_URL", "PENSTOCK_KEY"];
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
