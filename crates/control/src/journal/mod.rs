@@ -120,7 +120,7 @@ impl Journal {
     pub fn open(dir: &Path, options: JournalOptions) -> io::Result<(Self, Recovered)> {
         std::fs::create_dir_all(dir)?;
         let recovered = recover::read(dir)?;
-        let next = recovered.segments.last().map_or(1, |last| last + 1);
+        let next = recovered.segments.last().map_or(1, |(last, _)| last + 1);
         let current = Segment::create(dir, next, options.segment_bytes)?;
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
@@ -139,15 +139,12 @@ impl Journal {
         Ok((Self { shared, housekeeper: Mutex::new(Some(housekeeper)) }, recovered))
     }
 
-    /// Removes the segments of `recovered`, now that everything in them is in the store. If some of it
-    /// could not be read they are put aside under another name, for someone to look at.
+    /// Removes the segments of `recovered`, now that everything in them is in the store. One in which
+    /// something could not be read is put aside under another name, for someone to look at.
     pub fn forget(&self, recovered: &Recovered) -> io::Result<()> {
-        recovered.segments.iter().try_for_each(|id| {
+        recovered.segments.iter().try_for_each(|(id, damaged)| {
             let path = segment::path(&self.shared.dir, *id);
-            match recovered.damaged {
-                0 => std::fs::remove_file(path),
-                _ => std::fs::rename(&path, aside(&path)),
-            }
+            if *damaged { std::fs::rename(&path, aside(&path)) } else { std::fs::remove_file(path) }
         })
     }
 

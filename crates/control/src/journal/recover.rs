@@ -19,19 +19,21 @@ pub struct Recovered {
     pub interrupted: usize,
     /// Records that could not be read.
     pub damaged: usize,
-    pub(super) segments: Vec<u64>,
+    /// The segments, and whether something in them could not be read.
+    pub(super) segments: Vec<(u64, bool)>,
 }
 
 /// Reads all segments of `dir`. Ended requests may be in the store already; it will know them.
 pub(super) fn read(dir: &Path) -> io::Result<Recovered> {
     let segments = segment::list(dir)?;
-    let mut recovered = Recovered { segments: segments.clone(), ..Recovered::default() };
+    let mut recovered = Recovered::default();
     let mut open = HashMap::<RequestId, Settlement>::new();
-    // ends by id: an end may stand before the begin it belongs to is read only if it was damaged
+    // an end counts wherever it stands: its begin may be in a record that cannot be read
     let mut ended = HashMap::<RequestId, Option<Settlement>>::new();
     for id in segments {
         let bytes = std::fs::read(segment::path(dir, id))?;
         let (records, damaged) = record::decode(id, &bytes);
+        let before = recovered.damaged;
         recovered.damaged += damaged;
         for record in records {
             match record.kind {
@@ -46,6 +48,7 @@ pub(super) fn read(dir: &Path) -> io::Result<Recovered> {
                 }),
             }
         }
+        recovered.segments.push((id, recovered.damaged > before));
     }
     open.retain(|id, _| !ended.contains_key(id));
     recovered.interrupted = open.len();
