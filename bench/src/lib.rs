@@ -9,6 +9,7 @@ pub mod floor;
 mod answer;
 mod bodies;
 mod cases;
+mod interrupt;
 mod load;
 mod process;
 mod report;
@@ -46,6 +47,7 @@ pub struct Arguments {
 /// Runs the cases and writes after each what is known by then.
 pub fn run(arguments: &Arguments) -> Result<()> {
     raise_open_files()?;
+    interrupt::watch()?;
     std::fs::create_dir_all(&arguments.out)?;
     let data = arguments.out.join("first.json");
     let mut report = Report::read(&data)?;

@@ -12,6 +12,8 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 
+use crate::interrupt;
+
 /// How long a process may take to end once it is asked to.
 const STOP: Duration = Duration::from_secs(30);
 /// The kernel's tick, in which `/proc/PID/stat` counts: a hundredth of a second on every Linux.
@@ -40,6 +42,10 @@ impl Process {
         let stderr = File::options().create(true).append(true).open(log)?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().with_context(|| format!("{name} could not be started"))?;
+        if let Err(error) = interrupt::adopt(Pid::from_child(&child)) {
+            child.kill()?;
+            return Err(error);
+        }
         let stdout = child.stdout.take().context("a child without output")?;
         let mut stdout = BufReader::new(stdout);
         let mut line = String::new();
@@ -93,6 +99,7 @@ impl Drop for Process {
         // both fail only on a process that is gone already
         drop(self.child.kill());
         drop(self.child.wait());
+        interrupt::forget(Pid::from_child(&self.child));
     }
 }
 

@@ -20,7 +20,7 @@ use crate::Server;
 use crate::stall::Stalling;
 
 /// What one connection holds of a request's head, and of an answer that its client does not read.
-const BUFFER: usize = 64 << 10;
+const BUFFER: usize = 256 << 10;
 /// After a failed `accept`, such as one for want of file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long streams that were told to end may take for it.
