@@ -22,7 +22,7 @@ const BURST: u32 = 16;
 const SECONDS: u64 = 4;
 const LONG: &str = "chunks=200,delay-ms=5";
 const LONG_BURST: &str = "chunks=200";
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 7;
 
 pub(super) fn run(pace: Pace) -> Result<Found> {
     let mut measures = Vec::new();

@@ -19,12 +19,22 @@ pub(crate) fn observe(observed: &mut Observed, event: &Event<'_>) {
     observed.output_bytes += text_after(data, TEXT_KEYS);
     observed.finished |= string_after(data, b"\"finish_reason\":").is_some();
     observed.failed |= data.starts_with(b"{\"error\"");
-    if memchr::memmem::find(data, b"\"usage\"").is_some()
+    if mentions_usage_object(data)
         && let Ok(scan) = Scanner::scan(WANTED, data)
         && let Some(raw) = usage_object(&scan)
     {
         observed.report::<UsageShape>(raw);
     }
+}
+
+/// Whether an object may stand behind a `usage` key. Every chunk but the last says `null`, and is not
+/// worth a scan.
+fn mentions_usage_object(data: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"usage\"";
+    memchr::memmem::find_iter(data, KEY).any(|at| {
+        let value = data[at + KEY.len()..].trim_ascii_start().strip_prefix(b":");
+        value.is_some_and(|value| value.trim_ascii_start().starts_with(b"{"))
+    })
 }
 
 fn usage_object(scan: &Scan) -> Option<&[u8]> {
@@ -62,6 +72,9 @@ pub fn strip_usage(block: Bytes) -> Bytes {
     kept.freeze()
 }
 
+/// `usage` as the last member of a chunk that reports none.
+const LAST_MEMBER: &[u8] = b",\"usage\":null}";
+
 enum Cut {
     Nothing,
     Event,
@@ -72,6 +85,10 @@ fn cut(event: &Event<'_>) -> Cut {
     let Some(data_span) = &event.data_span else {
         return Cut::Nothing;
     };
+    if event.data.ends_with(LAST_MEMBER) {
+        // as providers write it: behind the last comma of the chunk, which needs no scan to be seen
+        return Cut::Member { start: data_span.end - LAST_MEMBER.len(), end: data_span.end - 1 };
+    }
     let Ok(scan) = Scanner::scan(&["usage", "choices"], &event.data) else {
         return Cut::Nothing;
     };
