@@ -3,9 +3,11 @@
 //! Nothing here performs IO or knows an async runtime, so that codecs and records stay testable
 //! as plain data. Anything that needs a socket, a file or a task belongs in a crate above.
 
+pub mod canonical;
 mod clock;
 mod dialect;
 mod ids;
+mod json;
 mod secret;
 mod usage;
 mod usd;
@@ -13,6 +15,7 @@ mod usd;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use dialect::{Dialect, Operation, UnknownName};
 pub use ids::{KeyId, OrgId, RequestId, RequestIdError, TeamId, UserId};
+pub use json::{Json, Number};
 pub use secret::Secret;
 pub use usage::{Ended, Usage, UsageSource};
 pub use usd::{Usd, UsdError};

@@ -1,9 +1,27 @@
 //! `{"type":"error","error":{type,message},"request_id"}`.
 //! <https://docs.anthropic.com/en/api/errors>
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::codec::ErrorReport;
 use crate::errors::ErrorFacts;
+
+/// What an error says.
+pub(crate) fn read(body: &[u8]) -> Option<ErrorReport> {
+    #[derive(Deserialize)]
+    struct Shape {
+        error: Inside,
+    }
+    #[derive(Deserialize)]
+    struct Inside {
+        message: String,
+        #[serde(rename = "type")]
+        kind: Option<String>,
+    }
+    let Shape { error } = serde_json::from_slice(body).ok()?;
+    Some(ErrorReport { message: error.message, code: error.kind, param: None })
+}
 
 pub(crate) fn body(facts: &ErrorFacts<'_>) -> Value {
     json!({

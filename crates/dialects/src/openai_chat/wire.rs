@@ -1,10 +1,11 @@
-//! Fields of requests and answers that matter to a gateway which does not translate.
+//! The shapes on the wire, and what a gateway that only forwards has to know of them.
 
 use bytes::Bytes;
-use penstock_core::Usage;
+use penstock_core::{Number, Usage};
 use serde::Deserialize;
 
 use crate::envelope::Envelope;
+use crate::object::{Text, TextOr, Value, object};
 use crate::patch::Patch;
 use crate::scan::Scanner;
 
@@ -49,6 +50,115 @@ impl From<UsageShape> for Usage {
         }
     }
 }
+
+object! {
+    /// A request.
+    Request {
+        model: Text<'a>,
+        messages: Vec<Message<'a>>,
+        tools: Vec<Tool<'a>>,
+        tool_choice: TextOr<'a, ToolChoice<'a>>,
+        parallel_tool_calls: bool,
+        max_tokens: Number,
+        max_completion_tokens: Number,
+        temperature: Number,
+        top_p: Number,
+        stop: TextOr<'a, Vec<Text<'a>>>,
+        stream: bool,
+        stream_options: Value<'a>,
+        response_format: ResponseFormat<'a>,
+        reasoning_effort: Text<'a>,
+        user: Text<'a>,
+    }
+}
+
+object! {
+    /// A message of a conversation, of an answer or, in pieces, of a stream.
+    Message {
+        role: Text<'a>,
+        content: TextOr<'a, Vec<Part<'a>>>,
+        refusal: Text<'a>,
+        reasoning_content: Text<'a>,
+        reasoning: Text<'a>,
+        tool_calls: Vec<ToolCall<'a>>,
+        tool_call_id: Text<'a>,
+    }
+}
+
+object! {
+    /// A part of a message.
+    Part {
+        kind: Text<'a>,
+        text: Text<'a>,
+        refusal: Text<'a>,
+        image_url: TextOr<'a, ImageUrl<'a>>,
+        file: File<'a>,
+        cache_control: Value<'a>,
+    }
+}
+
+object! { ImageUrl { url: Text<'a> } }
+
+object! { File { file_data: Text<'a>, filename: Text<'a> } }
+
+object! {
+    /// A call of a tool, whole or in pieces; `index` is there in streams only.
+    ToolCall {
+        index: usize,
+        id: Text<'a>,
+        kind: Text<'a>,
+        function: FunctionCall<'a>,
+    }
+}
+
+object! { FunctionCall { name: Text<'a>, arguments: Text<'a> } }
+
+object! { Tool { kind: Text<'a>, function: Function<'a>, cache_control: Value<'a> } }
+
+object! { Function { name: Text<'a>, description: Text<'a>, parameters: Value<'a> } }
+
+object! { ToolChoice { kind: Text<'a>, function: FunctionName<'a> } }
+
+object! { FunctionName { name: Text<'a> } }
+
+object! { ResponseFormat { kind: Text<'a>, json_schema: JsonSchema<'a> } }
+
+object! { JsonSchema { name: Text<'a>, schema: Value<'a> } }
+
+object! {
+    /// An answer, or a piece of a streamed one.
+    Response {
+        id: Text<'a>,
+        object: Text<'a>,
+        model: Text<'a>,
+        choices: Vec<Value<'a>>,
+        usage: UsageReport<'a>,
+    }
+}
+
+object! {
+    /// One of an answer's choices; a streamed one has a `delta` for its `message`.
+    Choice {
+        index: usize,
+        message: Message<'a>,
+        delta: Message<'a>,
+        finish_reason: Text<'a>,
+    }
+}
+
+object! {
+    UsageReport {
+        prompt_tokens: Number,
+        completion_tokens: Number,
+        total_tokens: Number,
+        prompt_tokens_details: PromptTokens<'a>,
+        completion_tokens_details: CompletionTokens<'a>,
+    }
+}
+
+object! { PromptTokens { cached_tokens: Number } }
+
+object! { CompletionTokens { reasoning_tokens: Number } }
 
 /// The patch that makes the provider report usage in a stream, or `None` if the client asked for it
 /// itself or wrote something that only the provider can judge.

@@ -1,0 +1,1 @@
+//! Losses: what cannot be carried is named.

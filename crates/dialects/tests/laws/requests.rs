@@ -1,0 +1,115 @@
+//! Requests: round trip, whole matrix, explicit loss.
+
+use penstock_core::Json;
+use penstock_dialects::codec::codec;
+use penstock_dialects::loss::LossKind;
+
+use crate::corpus::{Faults, Fixture, dialects, fixtures, target};
+
+fn json(body: &[u8]) -> Json {
+    Json::parse(String::from_utf8(body.to_vec()).unwrap()).unwrap()
+}
+
+fn round_trip(fixture: &Fixture) -> Result<Json, String> {
+    let codec = codec(fixture.dialect).unwrap();
+    let request = codec.decode_request(&fixture.body).map_err(|error| error.to_string())?;
+    let encoded = codec.encode_request(&request, &target(fixture.dialect)).map_err(|error| error.to_string())?;
+    match encoded.losses.first() {
+        None => Ok(json(&encoded.body)),
+        Some(loss) => Err(format!("lost on its way to itself: {loss}")),
+    }
+}
+
+#[test]
+fn a_request_comes_back_as_it_was() {
+    let mut faults = Faults::default();
+    for fixture in fixtures("requests", 40) {
+        match round_trip(&fixture) {
+            Ok(back) if back == json(&fixture.body) => {}
+            Ok(back) => faults.note(&fixture, format!("\n  was {}\n  is  {back}", json(&fixture.body))),
+            Err(fault) => faults.note(&fixture, fault),
+        }
+    }
+    faults.none();
+}
+
+#[test]
+fn every_request_can_be_written_in_every_dialect() {
+    let mut faults = Faults::default();
+    for fixture in fixtures("requests", 40) {
+        let request = codec(fixture.dialect).unwrap().decode_request(&fixture.body).unwrap();
+        for (to, codec) in dialects() {
+            let encoded = match codec.encode_request(&request, &target(to)) {
+                Ok(encoded) => encoded,
+                Err(error) => {
+                    faults.note(&fixture, format!("to {to}: {error}"));
+                    continue;
+                }
+            };
+            if let Err(error) = codec.decode_request(&encoded.body) {
+                faults.note(&fixture, format!("to {to} it cannot be read: {error}"));
+            }
+        }
+    }
+    faults.none();
+}
+
+/// What a translated request says, decoded again, is what was asked but for what the losses name.
+#[test]
+fn what_is_not_lost_arrives() {
+    let mut faults = Faults::default();
+    for fixture in fixtures("requests", 40) {
+        let request = codec(fixture.dialect).unwrap().decode_request(&fixture.body).unwrap();
+        for (to, codec) in dialects().filter(|(to, _)| *to != fixture.dialect) {
+            let Ok(encoded) = codec.encode_request(&request, &target(to)) else { continue };
+            let Ok(back) = codec.decode_request(&encoded.body) else { continue };
+            let named = |path: &str| {
+                encoded.losses.iter().any(|loss| loss.path.starts_with(path) && loss.kind != LossKind::Filled)
+            };
+            let filled = |path: &str| encoded.losses.iter().any(|loss| loss.path == path);
+            let pairs = [
+                ("temperature", Json::of(&request.temperature), Json::of(&back.temperature)),
+                ("topP", Json::of(&request.top_p), Json::of(&back.top_p)),
+                ("topK", Json::of(&request.top_k), Json::of(&back.top_k)),
+                ("stream", Json::of(&request.stream), Json::of(&back.stream)),
+                ("stopSequences", Json::of(&request.stop_sequences), Json::of(&back.stop_sequences)),
+            ];
+            for (path, was, is) in pairs {
+                if was != is && !named(path) {
+                    faults.note(&fixture, format!("to {to}: {path} silently changed from {was} to {is}"));
+                }
+            }
+            if Json::of(&request.max_tokens) != Json::of(&back.max_tokens) && !filled("maxTokens") {
+                faults.note(&fixture, format!("to {to}: maxTokens silently changed"));
+            }
+            let texts = |request| texts(&Json::of(request));
+            for text in texts(&request) {
+                if !texts(&back).contains(&text) && encoded.losses.is_empty() {
+                    faults.note(&fixture, format!("to {to}: the text {text:?} is gone without a word"));
+                }
+            }
+        }
+    }
+    faults.none();
+}
+
+/// Every text in the messages, system prompt and tools of a request.
+fn texts(request: &Json) -> Vec<String> {
+    fn walk(value: &Json, key: &str, found: &mut Vec<String>) {
+        for (name, inside) in value.members().into_iter().flatten() {
+            if name != "extensions" {
+                walk(&inside, &name, found);
+            }
+        }
+        for inside in value.elements().into_iter().flatten() {
+            walk(&inside, key, found);
+        }
+        if let Some(text) = value.as_str().filter(|_| matches!(key, "text" | "content" | "system" | "data" | "id" | "name" | "description"))
+        {
+            found.push(text.into_owned());
+        }
+    }
+    let mut found = Vec::new();
+    walk(request, "", &mut found);
+    found
+}

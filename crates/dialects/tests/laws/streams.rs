@@ -1,0 +1,185 @@
+//! Streams: any split gives the same, a stream folds to the answer, what is written is sound.
+
+use bytes::{Bytes, BytesMut};
+use penstock_core::Json;
+use penstock_core::canonical::{CanonicalChunk, CanonicalResponse, Fold};
+use penstock_dialects::codec::{StreamError, codec};
+use penstock_dialects::sse::{Splitter, events};
+use penstock_dialects::translate::StreamTranslator;
+use penstock_dialects::verify::Verifier;
+use proptest::prelude::*;
+
+use crate::corpus::{Faults, Fixture, client, dialects, fixtures, origin, twin};
+
+fn decode(fixture: &Fixture, cuts: &[usize]) -> Result<Vec<CanonicalChunk>, StreamError> {
+    let mut decoder = codec(fixture.dialect).unwrap().stream_decoder(origin(fixture.dialect));
+    let mut splitter = Splitter::default();
+    let mut chunks = Vec::new();
+    let mut at = 0;
+    let mut take = |block: &[u8], chunks: &mut Vec<_>| {
+        events(block).try_for_each(|event| decoder.event(event.name, &event.data, chunks))
+    };
+    for cut in cuts.iter().copied().chain([fixture.body.len()]) {
+        let piece = Bytes::copy_from_slice(&fixture.body[at..cut]);
+        at = cut;
+        if let Some(block) = splitter.push(&piece) {
+            take(&block.bytes, &mut chunks)?;
+        }
+    }
+    if let Some(block) = splitter.rest() {
+        take(&block.bytes, &mut chunks)?;
+    }
+    decoder.finish(&mut chunks)?;
+    Ok(chunks)
+}
+
+fn fold(chunks: &[CanonicalChunk]) -> Result<CanonicalResponse, String> {
+    let mut fold = Fold::default();
+    chunks.iter().cloned().try_for_each(|chunk| fold.push(chunk)).map_err(|error| error.to_string())?;
+    fold.finish().map_err(|error| error.to_string())
+}
+
+fn json(body: &[u8]) -> Json {
+    Json::parse(String::from_utf8(body.to_vec()).unwrap()).unwrap()
+}
+
+#[test]
+fn a_stream_folds_to_the_answer() {
+    let mut faults = Faults::default();
+    for fixture in fixtures("streams", 20) {
+        let twin = json(&twin(&fixture, "responses", "json"));
+        let folded = decode(&fixture, &[]).map_err(|error| error.to_string()).and_then(|chunks| fold(&chunks));
+        match folded {
+            Ok(response) => {
+                let is = json(&codec(fixture.dialect).unwrap().encode_response(&response, &client()).body);
+                if is != twin {
+                    faults.note(&fixture, format!("\n  is {twin}\n  but folds to {is}"));
+                }
+            }
+            Err(error) => faults.note(&fixture, error),
+        }
+    }
+    faults.none();
+}
+
+#[test]
+fn a_stream_written_again_says_the_same() {
+    let mut faults = Faults::default();
+    for fixture in fixtures("streams", 20) {
+        let codec = codec(fixture.dialect).unwrap();
+        let chunks = decode(&fixture, &[]).unwrap();
+        let mut encoder = codec.stream_encoder(&client());
+        let mut out = BytesMut::new();
+        chunks.iter().for_each(|chunk| encoder.chunk(chunk, &mut out));
+        let again = Fixture { body: out.to_vec(), dialect: fixture.dialect, name: fixture.name.clone() };
+        let said = |chunks: &[CanonicalChunk]| {
+            fold(chunks).map(|response| json(&codec.encode_response(&response, &client()).body))
+        };
+        match decode(&again, &[]).map_err(|error| error.to_string()).and_then(|chunks| said(&chunks)) {
+            Ok(is) if is == said(&chunks).unwrap() => {}
+            Ok(is) => faults.note(&fixture, format!("\n  was {}\n  is  {is}", said(&chunks).unwrap())),
+            Err(error) => faults.note(&fixture, error),
+        }
+        if let Some(loss) = encoder.take_losses().first() {
+            faults.note(&fixture, format!("lost on its way to itself: {loss}"));
+        }
+    }
+    faults.none();
+}
+
+/// Each written stream is verified, and says what the whole answer says in that dialect.
+#[test]
+fn every_stream_can_be_written_in_every_dialect() {
+    let mut faults = Faults::default();
+    for fixture in fixtures("streams", 20) {
+        for (to, target) in dialects() {
+            let from = codec(fixture.dialect).unwrap();
+            let decoder = from.stream_decoder(origin(fixture.dialect));
+            let mut translator = StreamTranslator::new(decoder, target.stream_encoder(&client()));
+            let mut out = BytesMut::new();
+            translator.push(&Bytes::from(fixture.body.clone()), &mut out).unwrap();
+            translator.finish(&mut out).unwrap();
+            let mut verifier = Verifier::new(to).unwrap();
+            let verified = verifier.push(&out.freeze()).and_then(|()| verifier.finish());
+            let invalid_input = fixture.name.contains("invalid-arguments");
+            match verified {
+                Ok(said) => {
+                    let whole = fold(&decode(&fixture, &[]).unwrap()).unwrap();
+                    let whole = target.encode_response(&whole, &client());
+                    let whole = target.decode_response(&whole.body, &origin(to)).unwrap();
+                    for (what, streamed, at_once) in compare(&said, &whole) {
+                        if streamed != at_once {
+                            faults.note(&fixture, format!("to {to}: {what}\n  streamed {streamed}\n  at once  {at_once}"));
+                        }
+                    }
+                }
+                Err(violation) if !invalid_input => faults.note(&fixture, format!("to {to}: {violation}")),
+                Err(_) => {}
+            }
+        }
+    }
+    faults.none();
+}
+
+fn compare(streamed: &CanonicalResponse, at_once: &CanonicalResponse) -> [(&'static str, Json, Json); 5] {
+    let plain = |response: &CanonicalResponse| {
+        let content = Json::of(&response.content).elements().unwrap_or_default();
+        let blocks = content.iter().map(|block| {
+            let mut members = block.members().unwrap_or_default();
+            // what has no place in a stream but at its end stands elsewhere
+            members.retain(|(name, _)| name != "extensions" && name != "origin");
+            Json::object(&members)
+        });
+        Json::of(&blocks.collect::<Vec<_>>())
+    };
+    let tokens = |response: &CanonicalResponse| {
+        let usage = response.usage.clone().unwrap_or_default();
+        Json::of(&[usage.input_tokens, usage.output_tokens, usage.cache_read_input_tokens])
+    };
+    [
+        ("id", Json::of(&streamed.id), Json::of(&at_once.id)),
+        ("content", plain(streamed), plain(at_once)),
+        ("stop reason", Json::of(&streamed.stop_reason), Json::of(&at_once.stop_reason)),
+        ("stop sequence", Json::of(&streamed.stop_sequence), Json::of(&at_once.stop_sequence)),
+        ("usage", tokens(streamed), tokens(at_once)),
+    ]
+}
+
+#[test]
+fn a_broken_stream_ends_in_an_error_and_never_in_an_answer() {
+    let mut faults = Faults::default();
+    for fixture in fixtures("broken-streams", 4) {
+        let sound = decode(&fixture, &[]).is_ok_and(|chunks| {
+            fold(&chunks).is_ok_and(|response| {
+                let tools = Json::of(&response.content).elements().unwrap_or_default();
+                tools.iter().all(|block| block.get("input").is_none_or(|input| input.is_object()))
+            })
+        });
+        if sound && !fixture.name.contains("cut-before-last-blank-line") {
+            faults.note(&fixture, "it counts as whole");
+        }
+    }
+    faults.none();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_split_gives_the_same_chunks(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..40)) {
+        for fixture in fixtures("streams", 20) {
+            let mut at: Vec<_> = cuts.iter().map(|cut| cut.index(fixture.body.len() + 1)).collect();
+            at.sort_unstable();
+            let (whole, split) = (decode(&fixture, &[]).unwrap(), decode(&fixture, &at).unwrap());
+            prop_assert!(whole == split, "{}/{}", fixture.dialect, fixture.name);
+        }
+    }
+}
+
+#[test]
+fn a_byte_at_a_time_gives_the_same_chunks() {
+    for fixture in fixtures("streams", 20) {
+        let cuts: Vec<_> = (1..fixture.body.len()).collect();
+        assert_eq!(decode(&fixture, &[]), decode(&fixture, &cuts), "{}/{}", fixture.dialect, fixture.name);
+    }
+}
