@@ -63,7 +63,7 @@ fn output_config(
             response_format = Some(ResponseFormat::JsonSchema {
                 name: None,
                 schema: format.schema.map(Json::from),
-                extensions: self::format_extensions(format.rest),
+                extensions: format_extensions(format.rest),
             });
         }
         Some(other) => rest.push(("format".to_owned(), Json::of(&other))),

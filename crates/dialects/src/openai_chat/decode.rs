@@ -403,10 +403,17 @@ pub(super) fn input(arguments: &str, extensions: &mut Extensions) -> Json {
         extensions.set(DIALECT, "~arguments", note("empty"));
         return Json::object::<&str>(&[]);
     }
-    Json::parse(arguments).unwrap_or_else(|| {
+    let Some(input) = Json::parse(arguments) else {
         extensions.set(DIALECT, "~arguments", note("text"));
-        Json::of(arguments)
-    })
+        return Json::of(arguments);
+    };
+    let value = arguments.trim_ascii();
+    if value.len() < arguments.len() {
+        let start = value.as_ptr() as usize - arguments.as_ptr() as usize;
+        let around = [&arguments[..start], &arguments[start + value.len()..]];
+        extensions.set(DIALECT, "~around", Json::of(&around));
+    }
+    input
 }
 
 fn tool_result(message: wire::Message<'_>) -> CanonicalMessage {
@@ -585,6 +592,7 @@ pub(super) fn answer(response: &mut CanonicalResponse, choice: wire::Choice<'_>,
     let (blocks, left) = said(message, origin);
     response.content = blocks;
     let mut outside = fields(choice.rest);
+    outside.extend(choice.delta.map(|delta| ("delta".to_owned(), Json::of(&delta))));
     response.stop_reason = choice.finish_reason.as_deref().and_then(stop_reason);
     if let (None, Some(reason)) = (response.stop_reason, choice.finish_reason) {
         outside.push(("finish_reason".to_owned(), Json::of(&*reason)));
@@ -627,7 +635,7 @@ pub(super) fn usage(usage: wire::UsageReport<'_>) -> CanonicalUsage {
         let value = Json::object(&fields);
         extensions.set(DIALECT, name, value);
     };
-    let mut count = |number: Option<Number>| number.as_ref().and_then(Number::as_u64);
+    let count = |number: Option<Number>| number.as_ref().and_then(Number::as_u64);
     let mut cached = None;
     if let Some(details) = usage.prompt_tokens_details {
         cached = count(details.cached_tokens);

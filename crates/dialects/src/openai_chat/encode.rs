@@ -492,7 +492,10 @@ pub(super) fn arguments<'a>(input: &'a Json, extensions: &Extensions) -> crate::
     match spelling(extensions, DIALECT, "~arguments").as_deref() {
         Some("empty") if input.text() == "{}" => "".into(),
         Some("text") if let Some(text) = input.read::<crate::object::Text<'a>>() => text,
-        _ => input.text().into(),
+        _ => match extensions.get(DIALECT, "~around").and_then(Json::read::<[String; 2]>) {
+            Some([before, after]) => format!("{before}{input}{after}").into(),
+            None => input.text().into(),
+        },
     }
 }
 

@@ -30,7 +30,7 @@ pub(in super::super) struct Decoder {
     others: BTreeMap<usize, (ChoiceDecoder, Fold)>,
     usage: Option<CanonicalUsage>,
     /// Fields of chunks, and those of them that went out with the start.
-    top: Json,
+    top: Fields,
     sent: Fields,
     choices: bool,
 }
@@ -45,7 +45,7 @@ impl Decoder {
             stopped: false,
             others: BTreeMap::new(),
             usage: None,
-            top: Json::object::<&str>(&[]),
+            top: Fields::new(),
             sent: Fields::new(),
             choices: false,
         }
@@ -63,7 +63,13 @@ impl Decoder {
             let (id, model) = (text(chunk.id), text(chunk.model));
             self.head = Some(CanonicalResponse { id, model, ..CanonicalResponse::default() });
         }
-        self.top.accumulate(Json::object(&rest), &[]);
+        for (name, value) in rest {
+            match self.top.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) if !value.is_null() => *known = value,
+                Some(_) => {}
+                None => self.top.push((name, value)),
+            }
+        }
         if let Some(usage) = chunk.usage {
             self.usage = Some(decode::usage(usage));
         }
@@ -100,7 +106,7 @@ impl Decoder {
         }
         let mut message = self.head.clone().unwrap_or_default();
         let plain = |(_, value): &(String, Json)| !value.is_object() && value.elements().is_none();
-        self.sent = self.top.members().unwrap_or_default().into_iter().filter(plain).collect();
+        self.sent = self.top.iter().filter(|field| plain(field)).cloned().collect();
         message.extensions = Extensions::new(DIALECT, self.sent.clone());
         message.extensions.set(DIALECT, "~from", Json::of("response"));
         out.push(CanonicalChunk::MessageStart { message: Box::new(message) });
@@ -113,7 +119,7 @@ impl Decoder {
         self.start(out);
         self.main.close(out)?;
         let mut late = CanonicalResponse::default();
-        for (name, value) in self.top.members().unwrap_or_default() {
+        for (name, value) in std::mem::take(&mut self.top) {
             if !self.sent.iter().any(|(sent, before)| *sent == name && before.text() == value.text()) {
                 late.extensions.set(DIALECT, &name, value);
             }
@@ -166,11 +172,11 @@ impl StreamDecoder for Decoder {
         chunks: &mut Vec<CanonicalChunk>,
     ) -> Result<(), StreamError> {
         if data.trim_ascii() == b"[DONE]" {
-            return self.end(chunks);
+            return if self.head.is_some() { self.end(chunks) } else { Err(StreamError::Cut) };
         }
         let chunk: wire::Response<'_> = read(data)?;
         let failed = chunk.rest.iter().any(|(name, value)| name == "error" && value.get() != "null");
-        if failed && chunk.choices.as_ref().is_none_or(Vec::is_empty) {
+        if failed {
             return Err(StreamError::Reported(errors::read(data).unwrap_or_default()));
         }
         if self.stopped {
