@@ -28,6 +28,12 @@ pub trait Codec: Sync {
     /// Writes a request for `target`.
     fn encode_request(&self, request: &CanonicalRequest, target: &Target<'_>) -> Result<Encoded, EncodeError>;
 
+    /// Whether the client of `request` asked for usage in the stream, where a dialect makes that a choice.
+    fn wants_stream_usage(&self, request: &CanonicalRequest) -> bool {
+        let _ = request;
+        true
+    }
+
     /// Reads an answer of `origin`.
     fn decode_response(&self, body: &[u8], origin: &Origin) -> Result<CanonicalResponse, DecodeError>;
 
@@ -53,6 +59,8 @@ pub struct Target<'a> {
     pub model: &'a str,
     /// The most that the model can put out, as the catalogue has it.
     pub max_output: Option<u64>,
+    /// It has to be asked for usage in a stream.
+    pub ask_for_usage: bool,
     /// It wants `max_completion_tokens`, the successor of `max_tokens`.
     pub max_completion_tokens: bool,
     /// The model decides itself how much to think, and refuses budgets.

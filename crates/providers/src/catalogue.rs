@@ -30,6 +30,9 @@ pub struct CatalogueModel {
     pub context: Option<u64>,
     /// The most tokens one answer may have.
     pub max_output: Option<u64>,
+    /// The model decides itself how much to think, by an effort, and budgets of tokens are deprecated or
+    /// refused.
+    pub adaptive_thinking: bool,
 }
 
 /// A row as it stands in TOML; prices are decimal texts.
@@ -49,6 +52,8 @@ struct Row {
     tiers: Vec<Tier>,
     context: Option<u64>,
     max_output: Option<u64>,
+    #[serde(default)]
+    adaptive_thinking: bool,
 }
 
 /// Models by provider and id.
@@ -207,6 +212,7 @@ impl Row {
             },
             context: self.context,
             max_output: self.max_output,
+            adaptive_thinking: self.adaptive_thinking,
         }
     }
 }

@@ -69,6 +69,7 @@ impl Entry<'_> {
             price,
             context: context.or_else(legacy),
             max_output,
+            adaptive_thinking: false,
         }))
     }
 

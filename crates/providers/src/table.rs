@@ -62,6 +62,12 @@ pub struct ProviderRow {
     pub models: Vec<String>,
     /// When usage comes in a stream.
     pub stream_usage: StreamUsage,
+    /// Takes `max_completion_tokens`, the successor of `max_tokens` in OpenAI's dialect.
+    #[serde(default)]
+    pub max_completion_tokens: bool,
+    /// Understands Anthropic's `cache_control` in OpenAI's dialect.
+    #[serde(default)]
+    pub cache_control: bool,
     /// Runs on the operator's own machine, so that a key is optional.
     #[serde(default)]
     pub local: bool,

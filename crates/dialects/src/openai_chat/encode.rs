@@ -66,13 +66,24 @@ pub(super) fn request(request: &CanonicalRequest, target: &Target<'_>) -> Encode
         top_p: request.top_p.clone(),
         stop: request.stop_sequences.as_ref().map(|texts| stop(texts, extensions)),
         stream: request.stream,
-        stream_options: None,
+        stream_options: stream_options(request, target),
         response_format: request.response_format.as_ref().map(|format| response_format(format, &mut losses)),
         reasoning_effort: request.thinking.as_ref().and_then(|thinking| reasoning(thinking, request, &mut losses)),
         user: user(request, &mut losses),
         rest: std::mem::take(&mut rest),
     };
     Encoded { body: write(&wire), losses: losses.into_list() }
+}
+
+/// The options with usage asked for, where it has to be.
+fn stream_options<'a>(request: &CanonicalRequest, target: &Target<'_>) -> Option<Value<'a>> {
+    if !target.ask_for_usage || request.stream != Some(true) {
+        return None;
+    }
+    let own = request.extensions.get(DIALECT, "stream_options").cloned();
+    let mut options = own.filter(Json::is_object).unwrap_or_else(|| Json::object::<&str>(&[]));
+    options.accumulate(Json::object(&[("include_usage", Json::of(&true))]), &[]);
+    Some(Value(Cow::Owned(options.raw().to_owned())))
 }
 
 fn limit(request: &CanonicalRequest, target: &Target<'_>) -> (Option<Number>, Option<Number>) {

@@ -32,6 +32,12 @@ impl Codec for OpenaiChat {
         Ok(encode::request(request, target))
     }
 
+    fn wants_stream_usage(&self, request: &CanonicalRequest) -> bool {
+        let options = request.extensions.get(DIALECT, "stream_options");
+        let asked = options.and_then(|options| options.get("include_usage"));
+        asked.is_some_and(|asked| asked.text() == "true")
+    }
+
     fn decode_response(&self, body: &[u8], origin: &Origin) -> Result<CanonicalResponse, DecodeError> {
         decode::response(body, origin)
     }
