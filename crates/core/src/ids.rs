@@ -49,6 +49,11 @@ pub struct RequestIdError(String);
 const PREFIX: &str = "req_";
 
 impl RequestId {
+    /// All of its bits, the last 62 of them random.
+    pub fn bits(self) -> u128 {
+        self.0.as_u128()
+    }
+
     /// A new id; ids made later sort later.
     pub fn new(now: Timestamp) -> Self {
         let millis = u64::try_from(now.0).unwrap_or(0);

@@ -26,7 +26,8 @@ pub trait Codec: Sync {
     fn decode_request(&self, body: &[u8]) -> Result<CanonicalRequest, DecodeError>;
 
     /// Writes a request for `target`.
-    fn encode_request(&self, request: &CanonicalRequest, target: &Target<'_>) -> Result<Encoded, EncodeError>;
+    fn encode_request(&self, request: &CanonicalRequest, target: &Target<'_>)
+    -> Result<Encoded, EncodeError>;
 
     /// Whether the client of `request` asked for usage in the stream, where a dialect makes that a choice.
     fn wants_stream_usage(&self, request: &CanonicalRequest) -> bool {
@@ -100,6 +101,11 @@ pub struct DecodeError {
 impl DecodeError {
     pub(crate) fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { path: path.into(), problem: problem.into() }
+    }
+
+    /// There is no codec for `dialect`.
+    pub fn unsupported(dialect: Dialect) -> Self {
+        Self::new("", format!("requests in {dialect} cannot be translated"))
     }
 
     pub(crate) fn missing(path: impl Into<String>, what: &str) -> Self {

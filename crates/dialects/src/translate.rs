@@ -57,7 +57,8 @@ impl StreamTranslator {
         self.encoder.take_losses()
     }
 
-    fn block(&mut self, block: &[u8], out: &mut BytesMut) -> Result<(), StreamError> {
+    /// Takes whole events, like [`Self::push`].
+    pub fn block(&mut self, block: &[u8], out: &mut BytesMut) -> Result<(), StreamError> {
         for event in events(block) {
             let taken = self.decoder.event(event.name, &event.data, &mut self.chunks);
             self.write(out);

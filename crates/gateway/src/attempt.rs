@@ -9,17 +9,19 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode, response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use penstock_core::Timestamp;
+use penstock_core::{Dialect, Timestamp};
+use penstock_dialects::codec::codec;
 use penstock_dialects::errors::{ErrorFacts, encode};
 use tokio::time::Instant;
 
 use crate::exchange::Exchange;
 use crate::execute::Shared;
 use crate::plan::Plan;
-use crate::prepare::prepare;
-use crate::resolve::Candidate;
+use crate::prepare::{Knowledge, Prepared, prepare};
+use crate::resolve::{Candidate, Resolution};
 use crate::settle::SettleGuard;
-use crate::{GatewayError, TimeoutOverrides, Timeouts};
+use crate::translate::Translation;
+use crate::{GatewayError, Timeouts};
 
 /// How much of an error's body is kept while another candidate is tried.
 const ERROR_BODY: usize = 1 << 20;
@@ -47,6 +49,8 @@ pub enum Answer {
         rest: Incoming,
         /// What was asked for has to be taken out again.
         strip_usage: bool,
+        /// The way back into the client's dialect.
+        back: Option<Translation>,
         /// Timeouts that hold while it streams.
         timeouts: Timeouts,
         /// When the whole request must be over.
@@ -88,9 +92,14 @@ pub(crate) async fn attempt(
     shared: &Shared,
     (exchange, headers): (&Exchange, &HeaderMap),
     candidates: Vec<(Candidate, Plan)>,
-    overrides: TimeoutOverrides,
+    resolution: &Resolution,
     guard: &mut SettleGuard,
 ) -> Result<Answer, GatewayError> {
+    let known = Knowledge {
+        catalogue: &shared.settling.catalogue,
+        clock: &*shared.clock,
+        on_loss: resolution.on_loss,
+    };
     let mut queue: VecDeque<_> =
         candidates.into_iter().map(|(candidate, plan)| (candidate, plan, 0_u32)).collect();
     let mut worst: Option<Box<Failure>> = None;
@@ -102,8 +111,14 @@ pub(crate) async fn attempt(
             tokio::time::sleep(backoff(before)).await;
         }
         guard.now_with(&candidate);
-        let timeouts = candidate.provider.timeouts.with(overrides);
-        let failure = match once(shared, exchange, headers, (&candidate, plan), timeouts, guard).await {
+        let timeouts = candidate.provider.timeouts.with(resolution.timeouts);
+        let prepared = prepare(exchange, headers, &candidate, plan, known)
+            .map_err(|error| Failure::error(0, false, "unprepared", error));
+        let tried = match prepared {
+            Ok(prepared) => once(shared, exchange, prepared, &candidate, timeouts, guard).await,
+            Err(failure) => Err(failure),
+        };
+        let failure = match tried {
             Ok(answer) => {
                 count(&candidate, "success");
                 return Ok(answer);
@@ -144,13 +159,12 @@ fn count(candidate: &Candidate, outcome: &'static str) {
 async fn once(
     shared: &Shared,
     exchange: &Exchange,
-    headers: &HeaderMap,
-    (candidate, plan): (&Candidate, Plan),
+    prepared: Prepared,
+    candidate: &Candidate,
     timeouts: Timeouts,
     guard: &mut SettleGuard,
 ) -> Result<Answer, Box<Failure>> {
-    let prepared = prepare(exchange, headers, candidate, plan)
-        .map_err(|error| Failure::error(0, false, "unprepared", error))?;
+    let Prepared { request, strip_usage, back } = prepared;
     let name = &*candidate.provider.name;
     let deadline = Instant::from_std(exchange.request.arrived) + timeouts.total;
     let first_byte_by = (Instant::now() + timeouts.first_byte).min(deadline);
@@ -172,15 +186,16 @@ async fn once(
             GatewayError::Upstream("no client for this provider".to_owned()),
         )
     })?;
-    guard.trying(prepared.request.body().sent());
-    let sent = tokio::time::timeout_at(first_byte_by, client.request(prepared.request)).await;
+    guard.trying(request.body().sent());
+    let sent = tokio::time::timeout_at(first_byte_by, client.request(request)).await;
     let response = sent.map_err(|_| late())?.map_err(|error| unreachable_failure(name, &error, timeouts))?;
     let (head, mut rest) = response.into_parts();
     if !head.status.is_success() {
         let by = first_byte_by.min(Instant::now() + ERROR_BODY_TIME);
         let body = tokio::time::timeout_at(by, Limited::new(rest, ERROR_BODY).collect()).await;
         let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes);
-        return refusal(exchange, candidate, head, body, shared.clock.now());
+        let from = back.as_ref().map_or(exchange.request.dialect, |back| back.from);
+        return refusal(exchange, candidate, from, head, body, shared.clock.now());
     }
     let first = loop {
         match tokio::time::timeout_at(first_byte_by, rest.frame()).await.map_err(|_| late())? {
@@ -193,7 +208,7 @@ async fn once(
             None => break None,
         }
     };
-    Ok(Answer::Success { head, first, rest, strip_usage: prepared.strip_usage, timeouts, deadline })
+    Ok(Answer::Success { head, first, rest, strip_usage, back, timeouts, deadline })
 }
 
 fn seconds(duration: Duration) -> String {
@@ -253,6 +268,7 @@ fn root(error: &dyn Error) -> String {
 fn refusal(
     exchange: &Exchange,
     candidate: &Candidate,
+    from: Dialect,
     mut head: response::Parts,
     body: Option<Bytes>,
     now: Timestamp,
@@ -267,6 +283,11 @@ fn refusal(
     let retry_after = retry_after(&head.headers);
     // a proxy's page is not in the client's dialect
     let body = body.filter(|_| is_json(&head.headers));
+    let body = if from == exchange.request.dialect {
+        body
+    } else {
+        body.and_then(|body| translated(exchange, from, &mut head, &body))
+    };
     let body = body.unwrap_or_else(|| unexplained(exchange, name, &mut head));
     let answer = Answer::Refusal { head, body };
     match status {
@@ -299,12 +320,32 @@ fn refusal(
     }
 }
 
-/// The body of a refusal whose own one did not arrive whole.
-fn unexplained(exchange: &Exchange, provider: &str, head: &mut response::Parts) -> Bytes {
-    let status = head.status;
+/// What the provider says, in the client's dialect.
+fn translated(exchange: &Exchange, from: Dialect, head: &mut response::Parts, body: &[u8]) -> Option<Bytes> {
+    let report = codec(from)?.decode_error(body)?;
+    let request = &exchange.request;
+    let facts = ErrorFacts {
+        status: head.status.as_u16(),
+        code: report.code.as_deref().unwrap_or("upstream_error"),
+        message: &report.message,
+        param: report.param.as_deref(),
+        request_id: &request.id.to_string(),
+    };
+    own_json(head);
+    Some(encode(request.dialect, &facts))
+}
+
+/// The head of a body that was written here.
+fn own_json(head: &mut response::Parts) {
     head.headers.remove(CONTENT_LENGTH);
     head.headers.remove(CONTENT_ENCODING);
     head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+}
+
+/// The body of a refusal whose own one did not arrive whole.
+fn unexplained(exchange: &Exchange, provider: &str, head: &mut response::Parts) -> Bytes {
+    let status = head.status;
+    own_json(head);
     let message = format!(
         "provider {provider:?} answered with status {status} and without an explanation that could be passed on"
     );

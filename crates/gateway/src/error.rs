@@ -51,6 +51,9 @@ pub enum GatewayError {
     /// The provider does not do this, or not in this dialect.
     #[error("{0}")]
     Unsupported(String),
+    /// A translation would lose something, and the route forbids that.
+    #[error("{0}")]
+    Lossy(String),
     /// No provider could be reached, or what came back was no answer.
     #[error("{0}")]
     Upstream(String),
@@ -89,6 +92,7 @@ impl GatewayError {
             Self::MethodNotAllowed(_) => (405, "method_not_allowed", false),
             Self::BodyTimeout { .. } => (408, "body_timeout", true),
             Self::BodyTooLarge { .. } => (413, "body_too_large", false),
+            Self::Lossy(_) => (422, "translation_loss", false),
             Self::Unsupported(_) => (501, "unsupported", false),
             Self::Upstream(_) => (502, "upstream_error", true),
             Self::Overloaded(_) => (503, "overloaded", true),

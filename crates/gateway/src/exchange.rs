@@ -1,11 +1,15 @@
 //! One request as it came in, and the little that is known of its content.
 
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use penstock_core::canonical::CanonicalRequest;
 use penstock_core::{Dialect, Operation, RequestId, Timestamp};
+use penstock_dialects::codec::{DecodeError, codec};
 use penstock_dialects::envelope::{Envelope, MODEL_LIMIT};
+use penstock_dialects::may_hold_carrier;
 
 use crate::{Caller, GatewayError};
 
@@ -45,8 +49,8 @@ pub struct PathModel {
     pub action: String,
 }
 
-/// A request and what a structural scan says of it. The body is never parsed into a tree here; a
-/// module that wants the canonical request will have it decoded lazily.
+/// A request and what a structural scan says of it. The body is decoded only for whoever asks for the
+/// canonical request, and then once.
 #[derive(Debug)]
 pub struct Exchange {
     /// The request.
@@ -55,6 +59,9 @@ pub struct Exchange {
     pub envelope: Envelope,
     /// The model that is asked for.
     pub requested: String,
+    /// Whether something in it may belong to another provider; see [`may_hold_carrier`].
+    pub may_hold_carrier: bool,
+    decoded: OnceLock<Result<CanonicalRequest, DecodeError>>,
 }
 
 impl Exchange {
@@ -71,6 +78,16 @@ impl Exchange {
             (None, Some(field)) => field.name.clone(),
             (None, None) => return Err(GatewayError::invalid("the request names no model")),
         };
-        Ok(Self { request, envelope, requested })
+        let may_hold_carrier = may_hold_carrier(&request.body);
+        Ok(Self { request, envelope, requested, may_hold_carrier, decoded: OnceLock::new() })
+    }
+
+    /// The canonical request.
+    pub fn canonical(&self) -> Result<&CanonicalRequest, GatewayError> {
+        let decode = || match codec(self.request.dialect) {
+            Some(codec) => codec.decode_request(&self.request.body),
+            None => Err(DecodeError::unsupported(self.request.dialect)),
+        };
+        self.decoded.get_or_init(decode).as_ref().map_err(|error| GatewayError::invalid(error.to_string()))
     }
 }

@@ -16,13 +16,13 @@ use crate::attempt::{Answer, attempt};
 use crate::authenticate::{Access, authenticate};
 use crate::client::Clients;
 use crate::exchange::Exchange;
-use crate::plan::{Plan, plan, unsupported};
+use crate::plan::{plan, unsupported};
 use crate::prepare::keep_forwarded;
 use crate::resolve::{candidates, resolve};
 use crate::respond::{self, Ids};
 use crate::routing::Routing;
 use crate::settle::Settling;
-use crate::stream::{About, AnswerBody, Wait, stopping};
+use crate::stream::{About, AnswerBody, Reading, Wait, stopping};
 use crate::{
     Body, Caller, GatewayError, ListedModels, PresentedKey, Request, admit, models, pipeline, reserve,
 };
@@ -164,7 +164,6 @@ impl Gateway {
         let planned: Vec<_> = candidates
             .iter()
             .filter_map(|candidate| Some((candidate.clone(), plan(&exchange, candidate)?)))
-            .filter(|(_, plan)| matches!(plan, Plan::Passthrough { .. }))
             .collect();
         let Some((first, _)) = planned.first() else {
             return Err(GatewayError::Unsupported(unsupported(&exchange, &candidates)));
@@ -174,23 +173,33 @@ impl Gateway {
         keep_forwarded(&mut headers);
         let mut stop = shared.stop.subscribe();
         let answer = tokio::select! {
-            answer = attempt(shared, (&exchange, &headers), planned, resolution.timeouts, &mut guard) => answer,
+            answer = attempt(shared, (&exchange, &headers), planned, &resolution, &mut guard) => answer,
             _ = stop.wait_for(|stop| *stop) => {
                 guard.abandon(&Observed::default());
                 return Err(stopping());
             }
         };
         match answer {
-            Ok(Answer::Success { head, first, rest, strip_usage, timeouts, deadline }) => {
+            Ok(Answer::Success { head, first, rest, strip_usage, back, timeouts, deadline }) => {
                 guard.first_byte();
                 let about = About {
                     request_id: exchange.request.id,
                     dialect: exchange.request.dialect,
+                    spoken: back.as_ref().map_or(exchange.request.dialect, |back| back.from),
                     provider: guard.provider_name(),
                 };
                 let wait = Wait::new(timeouts, deadline);
-                let body = AnswerBody::new(about, &head, (first, rest), strip_usage, guard, wait, stop);
-                Ok(respond::answer(head, body, ids, shared.options.on_client_gone, shared.tasks.clone()))
+                let reading = Reading::of(&head.headers, strip_usage, back.as_ref(), about.request_id);
+                let body = AnswerBody::new(about, reading, (first, rest), guard, wait, stop);
+                match back {
+                    Some(back) if !body.is_stream() => respond::translated(head, body, back, ids).await,
+                    back => {
+                        let losses = back.as_ref().map_or(&[][..], |back| &back.losses);
+                        let response =
+                            respond::answer(head, body, ids, shared.options.on_client_gone, shared.tasks.clone());
+                        Ok(respond::with_losses(response, losses))
+                    }
+                }
             }
             Ok(Answer::Refusal { head, body }) => {
                 guard.void();

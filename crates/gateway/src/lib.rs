@@ -7,10 +7,10 @@
 //! 5. [`pipeline`] — modules before the call; none exist yet
 //! 6. [`resolve`] — alias → route or `provider/model` → ordered candidates
 //! 7. [`reserve`] — the journal's begin record; quotas are to be reserved here
-//! 8. [`plan`] — for a candidate: passthrough, or translate once there is a translation
-//! 9. [`prepare`] — URL, auth, patched body
+//! 8. [`plan`] — for a candidate: passthrough or translate
+//! 9. [`prepare`] — URL, auth, patched or [`translate`]d body
 //! 10. [`attempt`] — send, time out, retry, fail over; never after the first client byte
-//! 11. [`stream`] — upstream bytes past an observer, event by event
+//! 11. [`stream`] — upstream bytes past an observer, event by event, and through a translation
 //! 12. [`respond`] — the answer's head, errors in the client's dialect
 //! 13. [`settle`] — usage and cost, in a guard, so that a client who hangs up is settled too
 //!
@@ -29,6 +29,7 @@ pub mod resolve;
 pub mod respond;
 pub mod settle;
 pub mod stream;
+pub mod translate;
 
 mod client;
 mod error;
@@ -46,4 +47,5 @@ pub use respond::{Body, BodyError};
 pub use routing::{
     Alias, Credential, Member, Provider, ProviderSpec, Route, RouteSpec, Routing, RoutingError, RoutingSpec,
 };
+pub use translate::OnLoss;
 pub use timeouts::{TimeoutOverrides, Timeouts};

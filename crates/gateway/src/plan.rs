@@ -1,6 +1,7 @@
 //! How a candidate can answer: with the client's own bytes, or through a translation.
 
 use penstock_core::{Dialect, Operation};
+use penstock_dialects::codec::codec;
 use penstock_providers::StreamUsage;
 
 use crate::exchange::Exchange;
@@ -15,26 +16,29 @@ pub enum Plan {
         /// Usage has to be asked for in the stream, and what that adds taken out again.
         ask_for_usage: bool,
     },
-    /// The request has to be decoded and encoded in another dialect. There is no translation yet, so
-    /// such a candidate cannot answer.
+    /// The request is decoded and encoded again. If `to` is the client's own dialect, something in the
+    /// request must not go to this provider, and the answer passes as it is.
     Translate {
-        /// The dialect it would be translated to.
+        /// The dialect the provider is asked in.
         to: Dialect,
     },
 }
 
-/// Plans for `candidate`; `None` if the provider does not do this operation at all.
+/// Plans for `candidate`; `None` if the provider cannot do this, not even by translation.
 pub fn plan(exchange: &Exchange, candidate: &Candidate) -> Option<Plan> {
     let request = &exchange.request;
     let row = &candidate.provider.row;
     let native = row.endpoint(request.operation, request.dialect).is_some();
+    let own = (request.operation == Operation::Generate).then_some(request.dialect);
+    let translates = |dialect: &Dialect| own.is_some_and(|own| codec(own).is_some() && codec(*dialect).is_some());
+    if native && translates(&request.dialect) && exchange.may_hold_carrier {
+        return Some(Plan::Translate { to: request.dialect });
+    }
     if native && !pipeline::touches_content(exchange) {
-        let ask_for_usage = (request.operation, request.dialect)
-            == (Operation::Generate, Dialect::OpenaiChat)
-            && row.stream_usage == StreamUsage::Ask;
+        let ask_for_usage = own == Some(Dialect::OpenaiChat) && row.stream_usage == StreamUsage::Ask;
         return Some(Plan::Passthrough { ask_for_usage });
     }
-    row.dialects(request.operation).next().map(|to| Plan::Translate { to })
+    row.dialects(request.operation).find(translates).map(|to| Plan::Translate { to })
 }
 
 /// The sentence for a client whose candidates could only answer in another dialect.
@@ -52,8 +56,8 @@ pub fn unsupported(exchange: &Exchange, candidates: &[Candidate]) -> String {
         );
     }
     format!(
-        "model {:?} is served by provider {:?}, which speaks {} and not {}: call it in that dialect, \
-         this version does not translate",
+        "model {:?} is served by provider {:?}, which speaks {} and not {}: call it in that dialect, this \
+         version does not translate between the two",
         exchange.requested,
         &*candidate.provider.name,
         spoken.join(" and "),

@@ -3,13 +3,16 @@
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
+use penstock_core::{Clock, Dialect};
 use penstock_dialects::ask_for_usage;
 use penstock_dialects::patch::{Patch, apply, json_string};
+use penstock_providers::Catalogue;
 
 use crate::client::Pieces;
 use crate::exchange::Exchange;
 use crate::plan::Plan;
 use crate::resolve::Candidate;
+use crate::translate::{OnLoss, Translated, Translation, translate};
 use crate::{Caller, GatewayError};
 
 /// Whether a header of the client ends here: it speaks of this hop, holds the key, or is ours. An
@@ -55,6 +58,19 @@ pub struct Prepared {
     pub request: http::Request<Pieces>,
     /// Usage was asked for, so that what it adds to the answer has to be taken out again.
     pub strip_usage: bool,
+    /// The way back, where the provider is asked in another dialect.
+    pub back: Option<Translation>,
+}
+
+/// What a translation has to know besides the request.
+#[derive(Clone, Copy)]
+pub struct Knowledge<'a> {
+    /// What the models can do.
+    pub catalogue: &'a Catalogue,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// What to do about losses.
+    pub on_loss: OnLoss,
 }
 
 /// Leaves of the client's headers those that go on to any provider.
@@ -83,16 +99,25 @@ pub fn prepare(
     forwarded: &HeaderMap,
     candidate: &Candidate,
     plan: Plan,
+    known: Knowledge<'_>,
 ) -> Result<Prepared, GatewayError> {
-    let Plan::Passthrough { ask_for_usage } = plan else {
-        return Err(GatewayError::Unsupported("this version does not translate".to_owned()));
+    let (pieces, strip_usage, back, dialect) = match plan {
+        Plan::Passthrough { ask_for_usage } => {
+            let (pieces, strip_usage) = body(exchange, candidate, ask_for_usage);
+            (pieces, strip_usage, None, exchange.request.dialect)
+        }
+        Plan::Translate { to } => {
+            let Knowledge { catalogue, clock, on_loss } = known;
+            let translated = translate(exchange, candidate, to, on_loss, catalogue, clock)?;
+            let Translated { body, back, strip_usage } = translated;
+            (vec![body], strip_usage, back, to)
+        }
     };
-    let (pieces, strip_usage) = body(exchange, candidate, ask_for_usage);
     let mut request = http::Request::new(Pieces::new(pieces));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri(exchange, candidate)?;
-    *request.headers_mut() = headers(exchange, forwarded, candidate);
-    Ok(Prepared { request, strip_usage })
+    *request.uri_mut() = uri(exchange, candidate, dialect)?;
+    *request.headers_mut() = headers(exchange, forwarded, candidate, dialect);
+    Ok(Prepared { request, strip_usage, back })
 }
 
 fn body(exchange: &Exchange, candidate: &Candidate, ask: bool) -> (Vec<Bytes>, bool) {
@@ -109,13 +134,15 @@ fn body(exchange: &Exchange, candidate: &Candidate, ask: bool) -> (Vec<Bytes>, b
     (apply(body, patches), strip_usage)
 }
 
-fn uri(exchange: &Exchange, candidate: &Candidate) -> Result<Uri, GatewayError> {
+fn uri(exchange: &Exchange, candidate: &Candidate, dialect: Dialect) -> Result<Uri, GatewayError> {
     let request = &exchange.request;
     let provider = &candidate.provider;
-    if let (Some(uri), None) = (provider.endpoint(request.operation, request.dialect), &request.query) {
+    // a query means something in the client's dialect, and in no other
+    let query = request.query.as_ref().filter(|_| dialect == request.dialect);
+    if let (Some(uri), None) = (provider.endpoint(request.operation, dialect), query) {
         return Ok(uri.clone());
     }
-    let template = provider.row.endpoint(request.operation, request.dialect).unwrap_or_default();
+    let template = provider.row.endpoint(request.operation, dialect).unwrap_or_default();
     let in_path = template.contains("{model}");
     if in_path && candidate.model.split('/').any(|segment| matches!(segment, "." | "..")) {
         return Err(GatewayError::InvalidRequest {
@@ -125,7 +152,7 @@ fn uri(exchange: &Exchange, candidate: &Candidate) -> Result<Uri, GatewayError> 
     }
     let action = request.path_model.as_ref().map_or("", |path| path.action.as_str());
     let path = template.replace("{model}", &path_segment(&candidate.model)).replace("{action}", action);
-    let query = request.query.as_ref().map_or_else(String::new, |query| format!("?{query}"));
+    let query = query.map_or_else(String::new, |query| format!("?{query}"));
     format!("{}{path}{query}", provider.base_url)
         .parse()
         .map_err(|_| GatewayError::invalid("the model's name or the query cannot stand in a URL"))
@@ -140,9 +167,24 @@ fn path_segment(model: &str) -> String {
         .collect()
 }
 
-fn headers(exchange: &Exchange, forwarded: &HeaderMap, candidate: &Candidate) -> HeaderMap {
+/// Whether a header is about the client's dialect or the library that speaks it.
+fn speaks_of_a_dialect(name: &str) -> bool {
+    ["anthropic-", "openai-", "x-goog-", "x-stainless-"].iter().any(|prefix| name.starts_with(prefix))
+        || matches!(name, "accept" | "content-type" | "user-agent")
+}
+
+fn headers(
+    exchange: &Exchange,
+    forwarded: &HeaderMap,
+    candidate: &Candidate,
+    dialect: Dialect,
+) -> HeaderMap {
     let mut headers = forwarded.clone();
     let provider = &candidate.provider;
+    let translated = dialect != exchange.request.dialect;
+    if translated {
+        remove(&mut headers, |name| speaks_of_a_dialect(name.as_str()));
+    }
     for (name, value) in &provider.headers {
         headers.entry(name).or_insert_with(|| value.clone());
     }
@@ -157,7 +199,8 @@ fn headers(exchange: &Exchange, forwarded: &HeaderMap, candidate: &Candidate) ->
         (Some(credential), _) => credential.header.clone(),
         (None, Caller::OwnKey(own)) => {
             let row = &provider.row;
-            let kept = row.auth_also.contains(&own.key.scheme);
+            // how a client of another dialect sends its key says nothing about this one
+            let kept = !translated && row.auth_also.contains(&own.key.scheme);
             let scheme = if kept { own.key.scheme } else { row.auth };
             scheme.header(own.key.secret.expose().trim()).and_then(Result::ok)
         }

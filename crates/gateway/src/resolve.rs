@@ -8,7 +8,7 @@ use penstock_providers::{Catalogue, ProviderTable};
 
 use crate::exchange::Exchange;
 use crate::routing::{Credential, Provider, Routing};
-use crate::{Caller, GatewayError, TimeoutOverrides};
+use crate::{Caller, GatewayError, OnLoss, TimeoutOverrides};
 
 /// How many near matches a 404 names.
 const NEAR: usize = 3;
@@ -33,6 +33,8 @@ pub struct Resolution {
     pub members: Vec<(Arc<Provider>, Arc<str>)>,
     /// Timeouts of the route, if it is one.
     pub timeouts: TimeoutOverrides,
+    /// What to do about a request that cannot be carried whole.
+    pub on_loss: OnLoss,
     /// The name that permissions speak of: that of the route, or `provider/model`.
     pub full_name: String,
 }
@@ -46,6 +48,7 @@ pub fn resolve(
     let direct = |provider: &Arc<Provider>, model: &str| Resolution {
         members: vec![(Arc::clone(provider), model.into())],
         timeouts: TimeoutOverrides::default(),
+        on_loss: OnLoss::default(),
         full_name: format!("{}/{model}", provider.name),
     };
     let requested = exchange.requested.as_str();
@@ -58,6 +61,7 @@ pub fn resolve(
         return Ok(Resolution {
             members: route.members.clone(),
             timeouts: route.timeouts,
+            on_loss: route.on_loss,
             full_name: route.name.to_string(),
         });
     }

@@ -9,10 +9,12 @@ use http::{Response, StatusCode, response};
 use http_body::{Frame, SizeHint};
 use penstock_core::{Dialect, RequestId};
 use penstock_dialects::errors::encode;
+use penstock_dialects::loss::Loss;
 use tokio_util::task::TaskTracker;
 
 use crate::prepare::remove;
 use crate::stream::AnswerBody;
+use crate::translate::{self, Translation};
 use crate::{GatewayError, OnClientGone};
 
 /// Whether a header of a provider ends here: it speaks of that hop, or of that host.
@@ -38,6 +40,7 @@ fn ends_here(name: &HeaderName) -> bool {
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+const X_PENSTOCK_LOSS: HeaderName = HeaderName::from_static("x-penstock-loss");
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
@@ -126,6 +129,34 @@ pub(crate) fn answer(
     let mut response = from_upstream(head, Body::Answer(answering), request);
     if !unchanged {
         response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    response
+}
+
+/// An answer longer than this is not held to be translated.
+const WHOLE_LIMIT: usize = 64 << 20;
+
+/// The response for a whole answer in another dialect.
+pub(crate) async fn translated(
+    mut head: response::Parts,
+    answer: AnswerBody,
+    mut back: Translation,
+    ids: &Ids,
+) -> Result<Response<Body>, GatewayError> {
+    let provider = answer.provider();
+    let body = back.answer(&answer.whole(WHOLE_LIMIT).await?, &provider)?;
+    for name in [header::CONTENT_LENGTH, header::CONTENT_ENCODING] {
+        head.headers.remove(name);
+    }
+    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let response = from_upstream(head, Body::Whole(Some(body)), ids);
+    Ok(with_losses(response, &back.losses))
+}
+
+/// Says in a header what a translation could not carry.
+pub(crate) fn with_losses(mut response: Response<Body>, losses: &[Loss]) -> Response<Body> {
+    if let Some(value) = translate::header(losses) {
+        response.headers_mut().insert(X_PENSTOCK_LOSS, value);
     }
     response
 }

@@ -1,4 +1,5 @@
-//! An answer on its way to the client: the provider's bytes, past an observer.
+//! An answer on its way to the client: the provider's bytes, past an observer, and through a translation
+//! where the client speaks another dialect.
 //!
 //! Events are passed on whole, so that a stream which breaks can end in a proper error event; a chunk
 //! of whole events passes without being copied. The body is pulled by the client's connection: a
@@ -12,12 +13,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 use penstock_core::{Dialect, Ended, RequestId};
+use penstock_dialects::codec::StreamError;
 use penstock_dialects::errors::encode_event;
 use penstock_dialects::observe::Observer;
 use penstock_dialects::sse::{Block, Splitter};
@@ -27,6 +29,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::respond::BodyError;
 use crate::settle::SettleGuard;
+use crate::translate::{TranslatedStream, Translation};
 use crate::{GatewayError, Timeouts};
 
 /// What an answer has to know of its request.
@@ -36,30 +39,38 @@ pub struct About {
     pub request_id: RequestId,
     /// The client's dialect.
     pub dialect: Dialect,
+    /// The provider's.
+    pub spoken: Dialect,
     /// The provider, for messages.
     pub provider: Arc<str>,
 }
 
 /// How the bytes are read as they pass.
 #[derive(Debug)]
-enum Mode {
+pub(crate) enum Reading {
     /// Server-sent events.
-    Events { splitter: Splitter, strip_usage: bool },
+    Events { splitter: Splitter, strip_usage: bool, back: Option<Box<TranslatedStream>> },
     /// One JSON document.
     Document,
     /// Something that cannot be read, such as a compressed body.
     Opaque,
 }
 
-impl Mode {
-    fn of(headers: &HeaderMap, strip_usage: bool) -> Self {
+impl Reading {
+    pub(crate) fn of(
+        headers: &HeaderMap,
+        strip_usage: bool,
+        back: Option<&Translation>,
+        id: RequestId,
+    ) -> Self {
         let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
         if text(CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
             return Self::Opaque;
         }
         match text(CONTENT_TYPE) {
             Some(kind) if kind.trim_start().starts_with("text/event-stream") => {
-                Self::Events { splitter: Splitter::default(), strip_usage }
+                let back = back.and_then(|back| back.stream(id)).map(Box::new);
+                Self::Events { splitter: Splitter::default(), strip_usage, back }
             }
             _ => Self::Document,
         }
@@ -72,7 +83,7 @@ pub struct AnswerBody {
     about: About,
     first: Option<Bytes>,
     upstream: Incoming,
-    mode: Mode,
+    reading: Reading,
     observer: Observer,
     guard: SettleGuard,
     wait: Wait,
@@ -84,21 +95,46 @@ impl AnswerBody {
     /// The body that starts with `first`.
     pub(crate) fn new(
         about: About,
-        head: &http::response::Parts,
+        reading: Reading,
         (first, upstream): (Option<Bytes>, Incoming),
-        strip_usage: bool,
         guard: SettleGuard,
         wait: Wait,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        let observer = Observer::new(about.dialect);
-        let mode = Mode::of(&head.headers, strip_usage);
-        Self { about, first, upstream, mode, observer, guard, wait, stop, over: false }
+        let observer = Observer::new(about.spoken);
+        Self { about, first, upstream, reading, observer, guard, wait, stop, over: false }
     }
 
     /// Whether the bytes are the provider's own, one for one.
     pub fn is_unchanged(&self) -> bool {
-        !matches!(self.mode, Mode::Events { .. })
+        !self.is_stream()
+    }
+
+    /// Whether it is a stream of events.
+    pub(crate) const fn is_stream(&self) -> bool {
+        matches!(self.reading, Reading::Events { .. })
+    }
+
+    /// Reads the whole of it, up to `limit` bytes.
+    pub(crate) async fn whole(mut self, limit: usize) -> Result<Bytes, GatewayError> {
+        let mut whole = BytesMut::new();
+        while let Some(piece) = std::future::poll_fn(|context| self.poll(context, Ended::Complete)).await {
+            let provider = &*self.about.provider;
+            let piece = piece.map_err(|BodyError::Interrupted| {
+                GatewayError::Upstream(format!("provider {provider:?} broke off in the middle of its answer"))
+            })?;
+            if whole.len() + piece.len() > limit {
+                let message = format!("the answer of provider {provider:?} is longer than {limit} bytes");
+                return Err(GatewayError::Upstream(message));
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// The provider's name.
+    pub(crate) fn provider(&self) -> Arc<str> {
+        Arc::clone(&self.about.provider)
     }
 
     /// Whether nothing more follows.
@@ -157,20 +193,23 @@ impl AnswerBody {
 
     /// What of `chunk` may go on now. The last of it is settled first.
     fn take(&mut self, chunk: Bytes, complete: Ended) -> Option<Bytes> {
-        let out = match &mut self.mode {
-            Mode::Events { splitter, strip_usage: strip } => {
-                let (strip, block) = (*strip, splitter.push(&chunk)?);
-                read_block(&mut self.observer, block, strip)
+        let (out, broken) = match &mut self.reading {
+            Reading::Events { splitter, strip_usage: strip, back } => {
+                let block = splitter.push(&chunk)?;
+                read_block(&mut self.observer, block, *strip, back.as_deref_mut())
             }
-            Mode::Document => {
+            Reading::Document => {
                 self.observer.document(&chunk);
-                chunk
+                (chunk, Ok(()))
             }
-            Mode::Opaque => chunk,
+            Reading::Opaque => (chunk, Ok(())),
         };
-        let last = match self.mode {
-            Mode::Events { .. } => self.observer.observed().terminal,
-            Mode::Document | Mode::Opaque => self.upstream.is_end_stream(),
+        if let Err(error) = broken {
+            return Some(self.untranslatable(out, &error));
+        }
+        let last = match self.reading {
+            Reading::Events { .. } => self.observer.observed().terminal,
+            Reading::Document | Reading::Opaque => self.upstream.is_end_stream(),
         };
         if last {
             self.settle(complete);
@@ -181,30 +220,56 @@ impl AnswerBody {
     /// The provider has ended the body.
     fn end(&mut self, complete: Ended) -> Option<Bytes> {
         self.over = true;
-        let rest = match &mut self.mode {
-            Mode::Events { splitter, strip_usage: strip } => {
-                let strip = *strip;
-                splitter.rest().map(|block| read_block(&mut self.observer, block, strip))
+        let (mut out, mut ended) = (Bytes::new(), Ok(()));
+        if let Reading::Events { splitter, strip_usage: strip, back } = &mut self.reading {
+            if let Some(block) = splitter.rest() {
+                (out, ended) = read_block(&mut self.observer, block, *strip, back.as_deref_mut());
             }
-            Mode::Document | Mode::Opaque => None,
-        };
+            if let (Ok(()), Some(back)) = (&ended, back) {
+                let (last, finished) = back.finish();
+                out = joined(out, last);
+                ended = finished;
+            }
+        }
+        if let Err(error) = ended {
+            return Some(self.untranslatable(out, &error));
+        }
         self.settle(complete);
-        rest.filter(|rest| !rest.is_empty())
+        Some(out).filter(|out| !out.is_empty())
+    }
+
+    /// Ends a stream that cannot be read on, with an error behind what was read.
+    fn untranslatable(&mut self, out: Bytes, error: &StreamError) -> Bytes {
+        let provider = &*self.about.provider;
+        let error = match error {
+            StreamError::Reported(report) => GatewayError::Upstream(report.message.clone()),
+            StreamError::Malformed(_) => {
+                GatewayError::Upstream(format!("the answer of provider {provider:?} cannot be read: {error}"))
+            }
+            StreamError::Cut => {
+                GatewayError::Upstream(format!("provider {provider:?} broke off in the middle of its answer"))
+            }
+        };
+        tracing::warn!(request_id = %self.about.request_id, provider, "a translated answer was ended");
+        match self.break_off(&error) {
+            Ok(event) => joined(out, event),
+            Err(BodyError::Interrupted) => out,
+        }
     }
 
     fn settle(&mut self, complete: Ended) {
         if self.guard.is_settled() {
             return;
         }
-        if matches!(self.mode, Mode::Document) {
+        if matches!(self.reading, Reading::Document) {
             self.observer.document_end();
         }
         let observed = self.observer.observed();
-        let whole = match self.mode {
-            Mode::Events { .. } => (observed.terminal || observed.finished) && !observed.failed,
+        let whole = match self.reading {
+            Reading::Events { .. } => (observed.terminal || observed.finished) && !observed.failed,
             // a document without an announced length may just have stopped
-            Mode::Document => observed.finished,
-            Mode::Opaque => true,
+            Reading::Document => observed.finished,
+            Reading::Opaque => true,
         };
         self.guard.settle(observed, if whole { complete } else { Ended::Interrupted });
     }
@@ -226,13 +291,13 @@ impl AnswerBody {
     /// since a document that merely stopped would look whole.
     fn break_off(&mut self, error: &GatewayError) -> Result<Bytes, BodyError> {
         self.over = true;
-        if matches!(self.mode, Mode::Document) {
+        if matches!(self.reading, Reading::Document) {
             self.observer.document_end();
         }
         self.guard.settle(self.observer.observed(), Ended::Interrupted);
-        match self.mode {
-            Mode::Events { .. } => Ok(error.encode(self.about.dialect, self.about.request_id, encode_event)),
-            Mode::Document | Mode::Opaque => Err(BodyError::Interrupted),
+        match self.reading {
+            Reading::Events { .. } => Ok(error.encode(self.about.dialect, self.about.request_id, encode_event)),
+            Reading::Document | Reading::Opaque => Err(BodyError::Interrupted),
         }
     }
 
@@ -257,12 +322,28 @@ impl AnswerBody {
     }
 }
 
-fn read_block(observer: &mut Observer, block: Block, strip: bool) -> Bytes {
-    if !block.whole {
-        return block.bytes;
+fn read_block(
+    observer: &mut Observer,
+    block: Block,
+    strip: bool,
+    back: Option<&mut TranslatedStream>,
+) -> (Bytes, Result<(), StreamError>) {
+    if block.whole {
+        observer.block(&block.bytes);
     }
-    observer.block(&block.bytes);
-    if strip { strip_usage(block.bytes) } else { block.bytes }
+    match back {
+        Some(back) => back.block(&block.bytes),
+        None if strip && block.whole => (strip_usage(block.bytes), Ok(())),
+        None => (block.bytes, Ok(())),
+    }
+}
+
+/// Two pieces as one; copied only where both have something.
+fn joined(one: Bytes, other: Bytes) -> Bytes {
+    if one.is_empty() {
+        return other;
+    }
+    if other.is_empty() { one } else { Bytes::from([one, other].concat()) }
 }
 
 /// The error for a request that this process ends because it stops.
@@ -356,7 +437,7 @@ impl Drop for AnswerBody {
     /// Whoever was reading has gone; what was observed until then is owed.
     fn drop(&mut self) {
         if !self.guard.is_settled() {
-            if matches!(self.mode, Mode::Document) {
+            if matches!(self.reading, Reading::Document) {
                 self.observer.document_end();
             }
             self.guard.abandon(self.observer.observed());

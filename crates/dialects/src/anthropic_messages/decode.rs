@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use penstock_core::canonical::{
     BlockExtras, CanonicalMessage, CanonicalRequest, CanonicalResponse, CanonicalTool, CanonicalUsage,
-    Content, ContentBlock, Document, Extensions, Fields, Image, MessageRole, Opaque, Origin,
-    ResponseFormat, Source, StopReason, SystemBlock, SystemPrompt, Text, Thinking, ThinkingMode,
-    ThinkingRequest, ToolChoice, ToolChoiceKind, ToolResult, ToolUse,
+    Content, ContentBlock, Document, Extensions, Fields, Image, MessageRole, Opaque, Origin, ResponseFormat,
+    Source, StopReason, SystemBlock, SystemPrompt, Text, Thinking, ThinkingMode, ThinkingRequest, ToolChoice,
+    ToolChoiceKind, ToolResult, ToolUse,
 };
 use penstock_core::{Json, Number};
 
@@ -42,7 +42,9 @@ pub(super) fn request(body: &[u8]) -> Result<CanonicalRequest, DecodeError> {
         top_p: wire.top_p,
         top_k: wire.top_k,
         stream: wire.stream,
-        stop_sequences: wire.stop_sequences.map(|texts| texts.into_iter().map(object::Text::into_owned).collect()),
+        stop_sequences: wire
+            .stop_sequences
+            .map(|texts| texts.into_iter().map(object::Text::into_owned).collect()),
         metadata: known,
         thinking: thinking(wire.thinking, effort, &mut extensions),
         response_format,
@@ -199,7 +201,9 @@ fn text(mut block: wire::Block<'_>) -> Decoded<'_> {
 fn tool_use(block: wire::Block<'_>) -> Decoded<'_> {
     let plain = block.has_only(&["kind", "id", "name", "input", "cache_control"]);
     match block {
-        wire::Block { id: Some(id), name: Some(name), input: Some(input), cache_control, rest, .. } if plain => {
+        wire::Block { id: Some(id), name: Some(name), input: Some(input), cache_control, rest, .. }
+            if plain =>
+        {
             Ok(ContentBlock::ToolUse(ToolUse {
                 id: id.into_owned(),
                 name: name.into_owned(),
@@ -285,7 +289,9 @@ fn thought<'a>(mut block: wire::Block<'a>, origin: &Origin) -> Decoded<'a> {
     }
     let Some(text) = block.thinking.take() else { return Err(block) };
     let (origin, signature) = match block.signature.as_deref().map(|text| (text, carrier::open(text))) {
-        Some((_, Some((origin, inside)))) => (origin, Some(inside.to_owned()).filter(|inside| !inside.is_empty())),
+        Some((_, Some((origin, inside)))) => {
+            (origin, Some(inside.to_owned()).filter(|inside| !inside.is_empty()))
+        }
         Some((plain, None)) => (origin.clone(), Some(plain.to_owned())),
         None => (origin.clone(), None),
     };

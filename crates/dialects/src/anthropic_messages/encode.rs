@@ -27,7 +27,8 @@ pub(super) fn request(request: &CanonicalRequest, target: &Target<'_>) -> Result
     losses.extensions(Path::Root, extensions);
     let max_tokens = limit(request, target, &mut losses)?;
     let thinking = request.thinking.as_ref();
-    let thinking = thinking.and_then(|thinking| self::thinking(thinking, max_tokens.as_ref(), target, &mut losses));
+    let thinking =
+        thinking.and_then(|thinking| self::thinking(thinking, max_tokens.as_ref(), target, &mut losses));
     let thinks = thinking.as_ref().is_some_and(|thinking| thinking.kind.as_deref() != Some("disabled"));
     let mut conversation = Conversation { losses: &mut losses, provider: target.provider, system: None };
     let (system, messages) = conversation.write(request);
@@ -36,14 +37,23 @@ pub(super) fn request(request: &CanonicalRequest, target: &Target<'_>) -> Result
         messages: Some(messages),
         system,
         tools: tools(request, &mut losses),
-        tool_choice: request.tool_choice.as_ref().and_then(|choice| tool_choice(choice, request, &mut losses)),
+        tool_choice: request
+            .tool_choice
+            .as_ref()
+            .and_then(|choice| tool_choice(choice, request, &mut losses)),
         max_tokens,
         temperature: temperature(request, thinks, &mut losses),
         top_p: request.top_p.clone(),
         top_k: request.top_k.clone(),
         stream: request.stream,
-        stop_sequences: request.stop_sequences.as_ref().map(|texts| texts.iter().map(|text| text.as_str().into()).collect()),
-        metadata: request.metadata.as_ref().map(|fields| Value(Cow::Owned(Json::object(fields).raw().to_owned()))),
+        stop_sequences: request
+            .stop_sequences
+            .as_ref()
+            .map(|texts| texts.iter().map(|text| text.as_str().into()).collect()),
+        metadata: request
+            .metadata
+            .as_ref()
+            .map(|fields| Value(Cow::Owned(Json::object(fields).raw().to_owned()))),
         thinking,
         output_config: output_config(request, target, &mut losses),
         rest: rest(extensions, DIALECT),
@@ -115,7 +125,11 @@ fn thinking<'a>(
                 return None;
             };
             losses.changed(at.field("effort"), format!("a budget of {budget} tokens"));
-            return Some(wire::Thinking { kind: Some("enabled".into()), budget_tokens: Some(budget.into()), rest });
+            return Some(wire::Thinking {
+                kind: Some("enabled".into()),
+                budget_tokens: Some(budget.into()),
+                rest,
+            });
         }
         (None, Some(_)) if !own => "adaptive",
         (None, _) => return None,
@@ -146,7 +160,11 @@ fn output_config<'a>(
                 losses.dropped(at.field("name"), "");
             }
             let rest = rest(extensions, DIALECT);
-            Some(wire::Format { kind: Some("json_schema".into()), schema: schema.as_ref().map(Into::into), rest })
+            Some(wire::Format {
+                kind: Some("json_schema".into()),
+                schema: schema.as_ref().map(Into::into),
+                rest,
+            })
         }
         Some(ResponseFormat::JsonObject { .. }) => {
             losses.dropped(at, "JSON without a schema cannot be asked for");
@@ -206,9 +224,15 @@ impl<'a> Conversation<'a, '_> {
         Some(TextOr::Other(blocks))
     }
 
-    fn message(&mut self, at: Path<'_>, index: usize, message: &'a CanonicalMessage) -> Option<wire::Message<'a>> {
+    fn message(
+        &mut self,
+        at: Path<'_>,
+        index: usize,
+        message: &'a CanonicalMessage,
+    ) -> Option<wire::Message<'a>> {
         self.losses.extensions(at, &message.extensions);
-        if let (Some(_), Content::Blocks(blocks)) = (message.extensions.get(DIALECT, "~message"), &message.content)
+        if let (Some(_), Content::Blocks(blocks)) =
+            (message.extensions.get(DIALECT, "~message"), &message.content)
             && let [ContentBlock::Opaque(block)] = blocks.as_slice()
         {
             return block.value.read();
@@ -245,7 +269,9 @@ impl<'a> Conversation<'a, '_> {
             Content::Text(text) => TextOr::Text(text.as_str().into()),
             Content::Blocks(blocks) => {
                 let written = blocks.iter().enumerate();
-                TextOr::Other(written.filter_map(|(index, block)| self.block(at.index(index), block)).collect())
+                TextOr::Other(
+                    written.filter_map(|(index, block)| self.block(at.index(index), block)).collect(),
+                )
             }
         }
     }
@@ -283,10 +309,11 @@ impl<'a> Conversation<'a, '_> {
     }
 
     fn tool_result(&mut self, at: Path<'_>, block: &'a ToolResult) -> wire::Block<'a> {
-        let content = block.content.as_ref().map(|content| match self.content(at.field("content"), content) {
-            TextOr::Text(text) => TextOr::Text(text),
-            TextOr::Other(blocks) => TextOr::Other(wire::Inside::Blocks(blocks)),
-        });
+        let content =
+            block.content.as_ref().map(|content| match self.content(at.field("content"), content) {
+                TextOr::Text(text) => TextOr::Text(text),
+                TextOr::Other(blocks) => TextOr::Other(wire::Inside::Blocks(blocks)),
+            });
         wire::Block {
             tool_use_id: Some(block.tool_use_id.as_str().into()),
             content,
@@ -365,14 +392,17 @@ fn text_block(text: Text<'_>) -> wire::Block<'_> {
 fn tools<'a>(request: &'a CanonicalRequest, losses: &mut Losses) -> Option<Vec<wire::Tool<'a>>> {
     let tools = request.tools.as_ref()?;
     let at = Path::Root.field("tools");
-    let written = tools.iter().enumerate().filter_map(|(index, tool)| self::tool(at.index(index), tool, losses));
+    let written =
+        tools.iter().enumerate().filter_map(|(index, tool)| self::tool(at.index(index), tool, losses));
     Some(written.collect())
 }
 
 fn tool<'a>(at: Path<'_>, tool: &'a CanonicalTool, losses: &mut Losses) -> Option<wire::Tool<'a>> {
     let extensions = &tool.extras.extensions;
     match tool.dialect {
-        Some(DIALECT) => return Some(wire::Tool { rest: rest(extensions, DIALECT), ..wire::Tool::default() }),
+        Some(DIALECT) => {
+            return Some(wire::Tool { rest: rest(extensions, DIALECT), ..wire::Tool::default() });
+        }
         Some(_) => {
             losses.dropped(at, "only one dialect has this tool");
             return None;
@@ -433,7 +463,9 @@ pub(super) fn response(response: &CanonicalResponse) -> Encoded {
         .content
         .iter()
         .enumerate()
-        .filter_map(|(index, block)| answer_block(Path::Root.field("content").index(index), block, &mut losses))
+        .filter_map(|(index, block)| {
+            answer_block(Path::Root.field("content").index(index), block, &mut losses)
+        })
         .collect();
     let mut wire = head(response, &mut losses);
     wire.content = Some(content);

@@ -24,7 +24,11 @@ impl Codec for AnthropicMessages {
         decode::request(body)
     }
 
-    fn encode_request(&self, request: &CanonicalRequest, target: &Target<'_>) -> Result<Encoded, EncodeError> {
+    fn encode_request(
+        &self,
+        request: &CanonicalRequest,
+        target: &Target<'_>,
+    ) -> Result<Encoded, EncodeError> {
         encode::request(request, target)
     }
 

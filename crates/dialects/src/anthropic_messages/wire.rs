@@ -184,7 +184,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Inside<'a> {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Self::Value, M::Error> {
-                Deserialize::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Inside::Object)
+                Deserialize::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+                    .map(Inside::Object)
             }
         }
         deserializer.deserialize_any(Either)

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use penstock_core::canonical::{
     BlockExtras, CanonicalMessage, CanonicalRequest, CanonicalResponse, CanonicalTool, CanonicalUsage,
-    Content, ContentBlock, Document, Extensions, Fields, Image, MessageRole, Opaque, Origin,
-    ResponseFormat, Source, StopReason, SystemBlock, SystemPrompt, Text, Thinking, ThinkingMode,
-    ThinkingRequest, ToolChoice, ToolChoiceKind, ToolResult, ToolUse,
+    Content, ContentBlock, Document, Extensions, Fields, Image, MessageRole, Opaque, Origin, ResponseFormat,
+    Source, StopReason, SystemBlock, SystemPrompt, Text, Thinking, ThinkingMode, ThinkingRequest, ToolChoice,
+    ToolChoiceKind, ToolResult, ToolUse,
 };
 use penstock_core::{Json, Number};
 
@@ -219,7 +219,8 @@ fn said(mut message: wire::Message<'_>, origin: &Origin) -> (Vec<ContentBlock>, 
     let mut blocks = Vec::new();
     let thoughts = thoughts(&mut rest);
     let has_thoughts = !thoughts.is_empty();
-    for (field, text) in [("reasoning_content", message.reasoning_content), ("reasoning", message.reasoning)] {
+    for (field, text) in [("reasoning_content", message.reasoning_content), ("reasoning", message.reasoning)]
+    {
         let Some(text) = text else { continue };
         if has_thoughts {
             // the carriers say the same, each thought by itself

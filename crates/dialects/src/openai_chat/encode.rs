@@ -43,7 +43,9 @@ pub(super) fn request(request: &CanonicalRequest, target: &Target<'_>) -> Encode
     losses.extensions(Path::Root, extensions);
     let mut rest = rest(extensions, DIALECT);
     let mut encoder = Conversation { target, losses: &mut losses, messages: Vec::new(), images: Vec::new() };
-    encoder.messages.extend(request.system.as_ref().map(|prompt| system(prompt, extensions, encoder.losses, target)));
+    encoder
+        .messages
+        .extend(request.system.as_ref().map(|prompt| system(prompt, extensions, encoder.losses, target)));
     for (index, message) in request.messages.iter().enumerate() {
         encoder.message(Path::Root.field("messages").index(index), message);
     }
@@ -68,7 +70,10 @@ pub(super) fn request(request: &CanonicalRequest, target: &Target<'_>) -> Encode
         stream: request.stream,
         stream_options: stream_options(request, target),
         response_format: request.response_format.as_ref().map(|format| response_format(format, &mut losses)),
-        reasoning_effort: request.thinking.as_ref().and_then(|thinking| reasoning(thinking, request, &mut losses)),
+        reasoning_effort: request
+            .thinking
+            .as_ref()
+            .and_then(|thinking| reasoning(thinking, request, &mut losses)),
         user: user(request, &mut losses),
         rest: std::mem::take(&mut rest),
     };
@@ -172,7 +177,8 @@ struct Conversation<'a, 'b> {
 impl<'a> Conversation<'a, '_> {
     fn message(&mut self, at: Path<'_>, message: &'a CanonicalMessage) {
         self.losses.extensions(at, &message.extensions);
-        if let (Some(_), Content::Blocks(blocks)) = (message.extensions.get(DIALECT, "~message"), &message.content)
+        if let (Some(_), Content::Blocks(blocks)) =
+            (message.extensions.get(DIALECT, "~message"), &message.content)
             && let [ContentBlock::Opaque(block)] = blocks.as_slice()
         {
             self.flush_images();
@@ -396,17 +402,14 @@ impl<'a> Conversation<'a, '_> {
         if document.extras.cache_control.is_some() {
             self.losses.dropped(at.field("cacheControl"), "");
         }
-        let (Source::Text { data, .. } | Source::Base64 { data, .. } | Source::Url { data, .. }) = &document.source;
+        let (Source::Text { data, .. } | Source::Base64 { data, .. } | Source::Url { data, .. }) =
+            &document.source;
         text_part(Cow::Borrowed(data.as_str()))
     }
 }
 
 fn text_part(text: Cow<'_, str>) -> wire::Part<'_> {
-    wire::Part {
-        kind: Some("text".into()),
-        text: Some(crate::object::Text(text)),
-        ..wire::Part::default()
-    }
+    wire::Part { kind: Some("text".into()), text: Some(crate::object::Text(text)), ..wire::Part::default() }
 }
 
 fn url(source: &Source) -> crate::object::Text<'_> {
@@ -431,7 +434,9 @@ fn said<'a>(
         let at = at.index(index);
         match block {
             ContentBlock::ToolUse(call) => calls.push(tool_call(at, call, conversation.losses)),
-            ContentBlock::Opaque(block) if block.value.get("tool_call").is_some() && block.dialect == DIALECT => {
+            ContentBlock::Opaque(block)
+                if block.value.get("tool_call").is_some() && block.dialect == DIALECT =>
+            {
                 calls.extend(block.value.read::<OpaqueCall<'a>>().and_then(|call| call.tool_call));
             }
             ContentBlock::Thinking(thought) => {
@@ -469,7 +474,10 @@ fn is_refusal(text: &Text, how: &str) -> bool {
 }
 
 /// One plain text is a string, as clients and lookalikes expect; anything else is a list of parts.
-fn content<'a>(mut parts: Vec<wire::Part<'a>>, message: &Extensions) -> Option<TextOr<'a, Vec<wire::Part<'a>>>> {
+fn content<'a>(
+    mut parts: Vec<wire::Part<'a>>,
+    message: &Extensions,
+) -> Option<TextOr<'a, Vec<wire::Part<'a>>>> {
     let spelt = message.get(DIALECT, "~content").is_some();
     match parts.as_mut_slice() {
         [] if !spelt => None,
@@ -534,7 +542,9 @@ fn tool<'a>(
 ) -> Option<wire::Tool<'a>> {
     let extensions = &tool.extras.extensions;
     match tool.dialect {
-        Some(DIALECT) => return Some(wire::Tool { rest: rest(extensions, DIALECT), ..wire::Tool::default() }),
+        Some(DIALECT) => {
+            return Some(wire::Tool { rest: rest(extensions, DIALECT), ..wire::Tool::default() });
+        }
         Some(_) => {
             losses.dropped(at, "only one dialect has this tool");
             return None;
@@ -554,10 +564,7 @@ fn tool<'a>(
     })
 }
 
-fn tool_choice<'a>(
-    choice: &'a ToolChoice,
-    losses: &mut Losses,
-) -> Option<TextOr<'a, wire::ToolChoice<'a>>> {
+fn tool_choice<'a>(choice: &'a ToolChoice, losses: &mut Losses) -> Option<TextOr<'a, wire::ToolChoice<'a>>> {
     losses.extensions(Path::Root.field("toolChoice"), &choice.extensions);
     Some(match choice.kind? {
         ToolChoiceKind::Auto => TextOr::Text("auto".into()),
@@ -591,7 +598,11 @@ fn response_format<'a>(format: &'a ResponseFormat, losses: &mut Losses) -> wire:
                 losses.filled(at.field("name"), "response");
             }
             let name = name.as_deref().or(foreign.then_some("response"));
-            Some(wire::JsonSchema { name: name.map(Into::into), schema: schema.as_ref().map(Into::into), rest: own })
+            Some(wire::JsonSchema {
+                name: name.map(Into::into),
+                schema: schema.as_ref().map(Into::into),
+                rest: own,
+            })
         }
         _ => None,
     };
@@ -658,7 +669,8 @@ pub(super) fn response(response: &CanonicalResponse, client: &Client) -> Encoded
 pub(super) fn choice<'a>(response: &'a CanonicalResponse, losses: &mut Losses) -> wire::Choice<'a> {
     let extensions = &response.extensions;
     let mut message = answer(response, losses);
-    message.role = Some(extensions.get(DIALECT, "~role").and_then(Json::read).unwrap_or_else(|| "assistant".into()));
+    message.role =
+        Some(extensions.get(DIALECT, "~role").and_then(Json::read).unwrap_or_else(|| "assistant".into()));
     message.rest.extend(nested(extensions, "~message"));
     if message.content.is_none() && !message.rest.iter().any(|(name, _)| name == "content") {
         if extensions.get(DIALECT, "~from").is_none() {
@@ -697,7 +709,9 @@ fn answer<'a>(response: &'a CanonicalResponse, losses: &mut Losses) -> wire::Mes
         let at = at.index(index);
         match block {
             ContentBlock::ToolUse(call) => calls.push(tool_call(at, call, conversation.losses)),
-            ContentBlock::Opaque(block) if block.value.get("tool_call").is_some() && block.dialect == DIALECT => {
+            ContentBlock::Opaque(block)
+                if block.value.get("tool_call").is_some() && block.dialect == DIALECT =>
+            {
                 calls.extend(block.value.read::<OpaqueCall<'a>>().and_then(|call| call.tool_call));
             }
             ContentBlock::Opaque(_) | ContentBlock::Thinking(_)
@@ -760,7 +774,9 @@ pub(super) fn detail(index: usize, block: &ContentBlock) -> Option<Json> {
     let text = |name: &'static str, text: &str| (name, Json::of(text));
     let index = ("index", Json::of(&index));
     Some(match block {
-        ContentBlock::Thinking(thought) if thought.signature.is_some() || thought.origin.dialect != DIALECT => {
+        ContentBlock::Thinking(thought)
+            if thought.signature.is_some() || thought.origin.dialect != DIALECT =>
+        {
             let signature = carrier::seal(&thought.origin, thought.signature.as_deref().unwrap_or_default());
             let kind = text("type", "reasoning.text");
             Json::object(&[kind, index, text("text", &thought.text), text("signature", &signature)])
@@ -787,9 +803,11 @@ pub(super) fn usage<'a>(usage: &'a CanonicalUsage, losses: &mut Losses) -> wire:
         prompt_tokens: prompt.map(Number::from),
         completion_tokens: usage.output_tokens.map(Number::from),
         total_tokens: total.filter(|_| sum).map(Number::from),
-        prompt_tokens_details: details("~prompt_tokens_details", read.is_some()).then(|| wire::PromptTokens {
-            cached_tokens: read.map(Number::from),
-            rest: nested(extensions, "~prompt_tokens_details"),
+        prompt_tokens_details: details("~prompt_tokens_details", read.is_some()).then(|| {
+            wire::PromptTokens {
+                cached_tokens: read.map(Number::from),
+                rest: nested(extensions, "~prompt_tokens_details"),
+            }
         }),
         completion_tokens_details: details("~completion_tokens_details", usage.reasoning_tokens.is_some())
             .then(|| wire::CompletionTokens {

@@ -28,7 +28,11 @@ impl Codec for OpenaiChat {
         decode::request(body)
     }
 
-    fn encode_request(&self, request: &CanonicalRequest, target: &Target<'_>) -> Result<Encoded, EncodeError> {
+    fn encode_request(
+        &self,
+        request: &CanonicalRequest,
+        target: &Target<'_>,
+    ) -> Result<Encoded, EncodeError> {
         Ok(encode::request(request, target))
     }
 

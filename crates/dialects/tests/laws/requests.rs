@@ -13,7 +13,8 @@ fn json(body: &[u8]) -> Json {
 fn round_trip(fixture: &Fixture) -> Result<Json, String> {
     let codec = codec(fixture.dialect).unwrap();
     let request = codec.decode_request(&fixture.body).map_err(|error| error.to_string())?;
-    let encoded = codec.encode_request(&request, &target(fixture.dialect)).map_err(|error| error.to_string())?;
+    let encoded =
+        codec.encode_request(&request, &target(fixture.dialect)).map_err(|error| error.to_string())?;
     match encoded.losses.first() {
         None => Ok(json(&encoded.body)),
         Some(loss) => Err(format!("lost on its way to itself: {loss}")),
@@ -104,7 +105,9 @@ fn texts(request: &Json) -> Vec<String> {
         for inside in value.elements().into_iter().flatten() {
             walk(&inside, key, found);
         }
-        if let Some(text) = value.as_str().filter(|_| matches!(key, "text" | "content" | "system" | "data" | "id" | "name" | "description"))
+        if let Some(text) = value
+            .as_str()
+            .filter(|_| matches!(key, "text" | "content" | "system" | "data" | "id" | "name" | "description"))
         {
             found.push(text.into_owned());
         }

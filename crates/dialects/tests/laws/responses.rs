@@ -35,15 +35,23 @@ fn an_answer_comes_back_as_it_was() {
 fn every_answer_can_be_written_in_every_dialect() {
     let mut faults = Faults::default();
     for fixture in fixtures("responses", 25) {
-        let response = codec(fixture.dialect).unwrap().decode_response(&fixture.body, &origin(fixture.dialect)).unwrap();
+        let response =
+            codec(fixture.dialect).unwrap().decode_response(&fixture.body, &origin(fixture.dialect)).unwrap();
         for (to, codec) in dialects() {
             let encoded = codec.encode_response(&response, &client());
             match codec.decode_response(&encoded.body, &origin(to)) {
                 Err(error) => faults.note(&fixture, format!("to {to} it cannot be read: {error}")),
                 Ok(back) => {
-                    let reported = response.usage.as_ref().map(|usage| (usage.input_tokens, usage.output_tokens));
+                    let reported =
+                        response.usage.as_ref().map(|usage| (usage.input_tokens, usage.output_tokens));
                     let arrived = back.usage.as_ref().map(|usage| (usage.input_tokens, usage.output_tokens));
-                    if reported.is_some_and(|(input, _)| input.is_some()) && response.usage.as_ref().is_some_and(|usage| usage.cache_creation_input_tokens.is_none()) && reported != arrived {
+                    if reported.is_some_and(|(input, _)| input.is_some())
+                        && response
+                            .usage
+                            .as_ref()
+                            .is_some_and(|usage| usage.cache_creation_input_tokens.is_none())
+                        && reported != arrived
+                    {
                         faults.note(&fixture, format!("to {to}: usage {reported:?} became {arrived:?}"));
                     }
                 }
@@ -60,7 +68,8 @@ fn what_a_provider_says_of_an_error_is_understood() {
         let report = codec(fixture.dialect).unwrap().decode_error(&fixture.body);
         let said = String::from_utf8_lossy(&fixture.body).into_owned();
         match report {
-            Some(report) if Json::of(&report.message).text().len() > 2 || said.contains("\"message\": \"\"") => {}
+            Some(report)
+                if Json::of(&report.message).text().len() > 2 || said.contains("\"message\": \"\"") => {}
             other => faults.note(&fixture, format!("{other:?}")),
         }
     }

@@ -48,7 +48,8 @@ fn a_stream_folds_to_the_answer() {
     let mut faults = Faults::default();
     for fixture in fixtures("streams", 20) {
         let twin = json(&twin(&fixture, "responses", "json"));
-        let folded = decode(&fixture, &[]).map_err(|error| error.to_string()).and_then(|chunks| fold(&chunks));
+        let folded =
+            decode(&fixture, &[]).map_err(|error| error.to_string()).and_then(|chunks| fold(&chunks));
         match folded {
             Ok(response) => {
                 let is = json(&codec(fixture.dialect).unwrap().encode_response(&response, &client()).body);
@@ -112,7 +113,10 @@ fn every_stream_can_be_written_in_every_dialect() {
                     let whole = target.decode_response(&whole.body, &origin(to)).unwrap();
                     for (what, streamed, at_once) in compare(&said, &whole) {
                         if streamed != at_once {
-                            faults.note(&fixture, format!("to {to}: {what}\n  streamed {streamed}\n  at once  {at_once}"));
+                            faults.note(
+                                &fixture,
+                                format!("to {to}: {what}\n  streamed {streamed}\n  at once  {at_once}"),
+                            );
                         }
                     }
                 }

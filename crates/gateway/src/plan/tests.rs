@@ -24,15 +24,15 @@ fn who_speaks_the_dialect_gets_the_bytes_and_who_does_not_a_translation() {
         ("openai", OpenaiChat, Generate, ASK),
         ("openai", OpenaiResponses, Generate, PLAIN),
         ("openai", AnthropicMessages, Generate, to(OpenaiChat)),
-        ("openai", Gemini, Generate, to(OpenaiChat)),
-        ("openai", AnthropicMessages, CountTokens, to(OpenaiResponses)),
+        ("openai", Gemini, Generate, None),
+        ("openai", AnthropicMessages, CountTokens, None),
         ("anthropic", AnthropicMessages, Generate, PLAIN),
         ("anthropic", AnthropicMessages, CountTokens, PLAIN),
         ("anthropic", OpenaiChat, Generate, to(AnthropicMessages)),
         ("anthropic", OpenaiChat, Embed, None),
         ("gemini", Gemini, Generate, PLAIN),
         ("gemini", Gemini, Embed, PLAIN),
-        ("gemini", OpenaiChat, Embed, to(Gemini)),
+        ("gemini", OpenaiChat, Embed, None),
         ("groq", OpenaiChat, Generate, ASK),
         ("groq", AnthropicMessages, CountTokens, None),
         // these two report usage unasked, and Mistral has no such option
@@ -55,20 +55,21 @@ fn a_client_is_told_in_which_dialect_its_model_could_be_called() {
     };
     let claude = ProviderSpec::sample("anthropic").named("claude");
     let openai = ProviderSpec::sample("openai");
+    let gemini = ProviderSpec::sample("gemini");
     for (dialect, operation, providers, expected) in [
         (
             OpenaiChat,
             Generate,
-            &[claude.clone(), openai.clone()][..],
-            "model \"m\" is served by provider \"claude\", which speaks anthropic_messages and not \
-             openai_chat: call it in that dialect, this version does not translate",
+            std::slice::from_ref(&gemini),
+            "model \"m\" is served by provider \"gemini\", which speaks gemini and not openai_chat: call it \
+             in that dialect, this version does not translate between the two",
         ),
         (
             Gemini,
             Generate,
             std::slice::from_ref(&openai),
             "model \"m\" is served by provider \"openai\", which speaks openai_chat and openai_responses \
-             and not gemini: call it in that dialect, this version does not translate",
+             and not gemini: call it in that dialect, this version does not translate between the two",
         ),
         (
             OpenaiChat,

@@ -2,7 +2,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use http_body::Body;
-use penstock_core::{Dialect, Operation};
+use penstock_core::{Dialect, Operation, SystemClock};
 use penstock_providers::AuthScheme;
 
 use super::*;
@@ -30,10 +30,14 @@ fn forwarded(headers: &HeaderMap) -> HeaderMap {
     headers
 }
 
+fn known(on_loss: OnLoss) -> Knowledge<'static> {
+    Knowledge { catalogue: Catalogue::builtin(), clock: &SystemClock, on_loss }
+}
+
 /// Plans and prepares as the executor does.
 fn prepared(exchange: &Exchange, candidate: &Candidate) -> Prepared {
     let plan = plan(exchange, candidate).unwrap();
-    prepare(exchange, &forwarded(&exchange.request.headers), candidate, plan).unwrap()
+    prepare(exchange, &forwarded(&exchange.request.headers), candidate, plan, known(OnLoss::Warn)).unwrap()
 }
 
 fn sent_headers(exchange: &Exchange, candidate: &Candidate) -> HeaderMap {
@@ -294,7 +298,7 @@ fn gemini_request(model: &str, action: &str, query: Option<&str>) -> Result<Prep
     let request = Request { query: query.map(str::to_owned), ..request };
     let exchange = Exchange::open(request).unwrap();
     let plan = Plan::Passthrough { ask_for_usage: false };
-    prepare(&exchange, &HeaderMap::new(), &candidate("gemini", model), plan)
+    prepare(&exchange, &HeaderMap::new(), &candidate("gemini", model), plan, known(OnLoss::Warn))
 }
 
 #[test]
@@ -395,11 +399,61 @@ fn no_model_climbs_out_of_its_path() {
 }
 
 #[test]
-fn what_would_have_to_be_translated_is_not_prepared() {
-    let plan = Plan::Translate { to: Dialect::AnthropicMessages };
-    let exchange = chat(r#"{"model":"m"}"#);
-    let error = prepare(&exchange, &HeaderMap::new(), &candidate("anthropic", "m"), plan).unwrap_err();
-    assert_eq!(error.class().status, 501);
+fn a_translated_request_is_one_of_the_other_dialect_in_every_respect() {
+    let mut exchange = chat(r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}"#);
+    exchange.request.query = Some("beta=true".to_owned());
+    for (name, value) in [("openai-beta", "x"), ("x-stainless-lang", "python"), ("x-own", "kept")] {
+        exchange.request.headers.append(name, value.parse().unwrap());
+    }
+    let prepared = prepared(&exchange, &candidate("anthropic", "claude-x"));
+    let back = prepared.back.unwrap();
+    assert_eq!((back.from, back.to), (Dialect::AnthropicMessages, Dialect::OpenaiChat));
+    let (parts, body) = prepared.request.into_parts();
+    assert_eq!(parts.uri, "https://api.example.com/base/v1/messages");
+    assert_eq!(header(&parts.headers, "anthropic-version"), ["2023-06-01"]);
+    assert_eq!(header(&parts.headers, "x-own"), ["kept"]);
+    for gone in ["openai-beta", "x-stainless-lang"] {
+        assert!(header(&parts.headers, gone).is_empty(), "{gone}");
+    }
+    let sent = text(body);
+    let expected = r#"{"model":"claude-x","messages":[{"role":"user","content":"hi"}],"max_tokens":5}"#;
+    assert_eq!(sent, expected);
+}
+
+#[test]
+fn a_route_may_refuse_what_cannot_be_carried_whole() {
+    let body = r#"{"model":"m","max_tokens":5,"seed":7,"messages":[{"role":"user","content":"hi"}]}"#;
+    let (exchange, candidate) = (chat(body), candidate("anthropic", "claude-x"));
+    let plan = plan(&exchange, &candidate).unwrap();
+    let prepare = |on_loss| prepare(&exchange, &HeaderMap::new(), &candidate, plan, known(on_loss));
+    assert_eq!(prepare(OnLoss::Warn).unwrap().back.unwrap().losses[0].path, "seed");
+    let error = prepare(OnLoss::Reject).unwrap_err();
+    assert_eq!(error.class().status, 422);
+    assert!(error.to_string().ends_with("the route rejects losses: dropped seed"), "{error}");
+}
+
+#[test]
+fn a_limit_that_nobody_knows_is_asked_for() {
+    let exchange = chat(r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#);
+    let candidate = candidate("anthropic", "claude-unheard-of");
+    let plan = plan(&exchange, &candidate).unwrap();
+    let error = prepare(&exchange, &HeaderMap::new(), &candidate, plan, known(OnLoss::Warn)).unwrap_err();
+    assert_eq!(error.class().status, 400);
+    assert!(error.to_string().ends_with("send `max_tokens` or `max_completion_tokens`"), "{error}");
+}
+
+#[test]
+fn a_carrier_makes_a_request_of_the_same_dialect_leave_out_what_belongs_to_others() {
+    let body = concat!(
+        r#"{"model":"m","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yes","#,
+        r#""reasoning_details":[{"type":"reasoning.text","index":0,"text":"hm","#,
+        r#""signature":"penstock:anthropic_messages/anthropic:c2ln"}]}]}"#
+    );
+    let prepared = prepared(&chat(body), &candidate("openai", "gpt-4o"));
+    assert!(prepared.back.is_none(), "the answer passes as it is");
+    let expected =
+        r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yes"}]}"#;
+    assert_eq!(text(prepared.request.into_body()), expected);
 }
 
 #[test]

@@ -43,13 +43,15 @@ impl Exchange {
     }
 
     /// The same from another caller.
-    pub(crate) fn asked_by(self, caller: Caller) -> Self {
-        Self { request: Request { caller, ..self.request }, ..self }
+    pub(crate) fn asked_by(mut self, caller: Caller) -> Self {
+        self.request.caller = caller;
+        self
     }
 
     /// The same under the path of a provider.
-    pub(crate) fn scoped(self, provider: &str) -> Self {
-        Self { request: Request { provider: Some(provider.to_owned()), ..self.request }, ..self }
+    pub(crate) fn scoped(mut self, provider: &str) -> Self {
+        self.request.provider = Some(provider.to_owned());
+        self
     }
 }
 

@@ -14,7 +14,7 @@ use penstock_providers::{ProviderRow, ProviderTable};
 use regex::Regex;
 
 use self::check::{build, check_name, list};
-use crate::TimeoutOverrides;
+use crate::{OnLoss, TimeoutOverrides};
 
 pub use self::error::RoutingError;
 pub use self::provider::{Credential, Provider};
@@ -29,6 +29,8 @@ pub struct Route {
     pub members: Vec<(Arc<Provider>, Arc<str>)>,
     /// Timeouts of its own.
     pub timeouts: TimeoutOverrides,
+    /// What to do about a request that cannot be carried whole.
+    pub on_loss: OnLoss,
 }
 
 /// A rewriting of requested names.
@@ -122,7 +124,7 @@ impl Routing {
             }),
         };
         let members = spec.members.into_iter().map(member).collect::<Result<_, _>>()?;
-        Ok(Route { name: spec.name.into(), members, timeouts: spec.timeouts })
+        Ok(Route { name: spec.name.into(), members, timeouts: spec.timeouts, on_loss: spec.on_loss })
     }
 }
 

@@ -3,7 +3,7 @@
 use penstock_core::Secret;
 use penstock_providers::Price;
 
-use crate::{TimeoutOverrides, Timeouts};
+use crate::{OnLoss, TimeoutOverrides, Timeouts};
 
 /// A provider as it is configured.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,8 @@ pub struct RouteSpec {
     pub members: Vec<Member>,
     /// Timeouts of its own.
     pub timeouts: TimeoutOverrides,
+    /// What to do about a request that a member of another dialect cannot be given whole.
+    pub on_loss: OnLoss,
 }
 
 /// One member of a route.

@@ -40,7 +40,7 @@ impl RouteSpec {
             model: (*model).to_owned(),
         };
         let members = members.iter().map(member).collect();
-        Self { name: name.to_owned(), members, timeouts: TimeoutOverrides::default() }
+        Self { name: name.to_owned(), members, ..Self::default() }
     }
 }
 

@@ -95,6 +95,17 @@ pub(super) struct RouteEntry {
     pub(super) members: Vec<MemberEntry>,
     #[serde(default)]
     pub(super) timeouts: TimeoutsEntry,
+    #[serde(default)]
+    pub(super) on_loss: OnLossEntry,
+}
+
+/// What to do about a request that a member of another dialect cannot be given whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OnLossEntry {
+    #[default]
+    Warn,
+    Reject,
 }
 
 /// How a member is chosen. One way so far: in order, the next only if one fails.

@@ -3,10 +3,10 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use penstock_core::Secret;
-use penstock_gateway::{Member, ProviderSpec, RouteSpec, TimeoutOverrides};
+use penstock_gateway::{Member, OnLoss, ProviderSpec, RouteSpec, TimeoutOverrides};
 use penstock_providers::{Catalogue, ProviderRow, ProviderTable};
 
-use super::file::{CredentialEntry, Lists, ProviderEntry, Strategy, TimeoutsEntry};
+use super::file::{CredentialEntry, Lists, OnLossEntry, ProviderEntry, Strategy, TimeoutsEntry};
 use super::settings::Values;
 use super::{ConfigError, Environment, parse_duration, secret_file};
 
@@ -189,6 +189,10 @@ pub(super) fn routes(lists: Option<&Lists>) -> Result<Routes, ConfigError> {
             name: route.name.clone(),
             members: members.iter().map(member).collect(),
             timeouts: timeouts(&format!("route {:?}", route.name), &route.timeouts)?,
+            on_loss: match route.on_loss {
+                OnLossEntry::Warn => OnLoss::Warn,
+                OnLossEntry::Reject => OnLoss::Reject,
+            },
         });
     }
     let aliases = lists.aliases.iter().map(|alias| (alias.alias.clone(), alias.target.clone()));

@@ -1,9 +1,7 @@
 //! From the wire to the canonical form, which is modelled on it.
 
 use penstock_core::Json;
-use penstock_core::canonical::{
-    CanonicalChunk, Delta, Extensions, MessageDelta, Opaque, Origin,
-};
+use penstock_core::canonical::{CanonicalChunk, Delta, Extensions, MessageDelta, Opaque, Origin};
 
 use super::super::{DIALECT, decode, errors, wire};
 use crate::codec::{DecodeError, StreamDecoder, StreamError, read};
@@ -23,12 +21,23 @@ impl Decoder {
 
     fn take(&mut self, event: wire::Event<'_>, data: &[u8]) -> Result<Option<CanonicalChunk>, StreamError> {
         let kind = event.kind.as_deref().unwrap_or_default();
-        if !self.started && matches!(kind, "content_block_start" | "content_block_delta" | "content_block_stop" | "message_delta" | "message_stop") {
+        if !self.started
+            && matches!(
+                kind,
+                "content_block_start"
+                    | "content_block_delta"
+                    | "content_block_stop"
+                    | "message_delta"
+                    | "message_stop"
+            )
+        {
             return Err(malformed("type", "expected message_start first"));
         }
         let index = || event.index.ok_or_else(|| malformed("index", "expected a number, found nothing"));
         Ok(Some(match kind {
-            "message_start" if self.started => return Err(malformed("type", "expected one message_start, found two")),
+            "message_start" if self.started => {
+                return Err(malformed("type", "expected one message_start, found two"));
+            }
             "message_start" => {
                 let message = event.message.ok_or_else(|| malformed("message", "expected an object"))?;
                 self.started = true;
@@ -62,7 +71,8 @@ impl Decoder {
 
 /// An event only this dialect knows.
 fn own(data: &[u8]) -> CanonicalChunk {
-    let value = std::str::from_utf8(data).ok().and_then(Json::parse).unwrap_or_else(|| Json::object::<&str>(&[]));
+    let value =
+        std::str::from_utf8(data).ok().and_then(Json::parse).unwrap_or_else(|| Json::object::<&str>(&[]));
     CanonicalChunk::Opaque(Opaque { dialect: DIALECT, value, origin: None })
 }
 

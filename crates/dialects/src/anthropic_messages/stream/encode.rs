@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use bytes::{BufMut, BytesMut};
 use penstock_core::Json;
 use penstock_core::canonical::{
-    CanonicalChunk, CanonicalResponse, CanonicalUsage, ContentBlock, Delta, Extensions, MessageDelta, Thinking,
+    CanonicalChunk, CanonicalResponse, CanonicalUsage, ContentBlock, Delta, Extensions, MessageDelta,
+    Thinking,
 };
 
 use super::super::{DIALECT, encode, wire};
@@ -61,7 +62,8 @@ impl Encoder {
             ContentBlock::ToolUse(tool) if tool.input.text() != "{}" && self.foreign => {
                 // a client puts inputs together from pieces, and starts with nothing
                 input = Some(tool.input.text().to_owned());
-                wire.input = Some(crate::object::Value(Cow::Owned(Json::object::<&str>(&[]).raw().to_owned())));
+                wire.input =
+                    Some(crate::object::Value(Cow::Owned(Json::object::<&str>(&[]).raw().to_owned())));
             }
             ContentBlock::Thinking(thought) if thought.origin.dialect != DIALECT => {
                 wire.signature = Some("".into());
@@ -75,7 +77,11 @@ impl Encoder {
         let event = wire::Event { index: Some(place), content_block: Some(wire), ..wire::Event::default() };
         put("content_block_start", event, out);
         if let Some(input) = input {
-            self.delta(place, wire::Delta { partial_json: Some(input.into()), ..kind("input_json_delta") }, out);
+            self.delta(
+                place,
+                wire::Delta { partial_json: Some(input.into()), ..kind("input_json_delta") },
+                out,
+            );
         }
     }
 
@@ -87,7 +93,9 @@ impl Encoder {
     fn more(&mut self, index: usize, delta: &Delta, out: &mut BytesMut) {
         let Some(place) = self.places.get(&index).copied() else { return };
         let written = match delta {
-            Delta::TextDelta { text } => wire::Delta { text: Some(text.as_str().into()), ..kind("text_delta") },
+            Delta::TextDelta { text } => {
+                wire::Delta { text: Some(text.as_str().into()), ..kind("text_delta") }
+            }
             Delta::InputJsonDelta { partial_json } => {
                 wire::Delta { partial_json: Some(partial_json.as_str().into()), ..kind("input_json_delta") }
             }
@@ -111,7 +119,11 @@ impl Encoder {
         self.losses.extensions(Path::Root.field("content").index(index), extensions);
         let citations = extensions.get(DIALECT, "citations").and_then(Json::elements);
         for citation in citations.unwrap_or_default() {
-            self.delta(place, wire::Delta { citation: Some((&citation).into()), ..kind("citations_delta") }, out);
+            self.delta(
+                place,
+                wire::Delta { citation: Some((&citation).into()), ..kind("citations_delta") },
+                out,
+            );
         }
     }
 
@@ -132,7 +144,9 @@ impl Encoder {
             rest: rest(&delta.extensions, DIALECT),
             ..wire::Delta::default()
         };
-        for (name, there) in [("stop_reason", inside.stop_reason.is_some()), ("stop_sequence", inside.stop_sequence.is_some())] {
+        for (name, there) in
+            [("stop_reason", inside.stop_reason.is_some()), ("stop_sequence", inside.stop_sequence.is_some())]
+        {
             if !there && !inside.rest.iter().any(|(known, _)| known == name) {
                 inside.rest.push((Cow::Borrowed(name), null()));
             }
@@ -164,7 +178,9 @@ impl StreamEncoder for Encoder {
     fn chunk(&mut self, chunk: &CanonicalChunk, out: &mut BytesMut) {
         match chunk {
             CanonicalChunk::MessageStart { message } => self.start(message, out),
-            CanonicalChunk::ContentBlockStart { index, content_block } => self.begin(*index, content_block, out),
+            CanonicalChunk::ContentBlockStart { index, content_block } => {
+                self.begin(*index, content_block, out)
+            }
             CanonicalChunk::ContentBlockDelta { index, delta } => self.more(*index, delta, out),
             CanonicalChunk::ContentBlockStop { index } => self.close(*index, out),
             CanonicalChunk::MessageDelta { delta, usage } => self.message(delta, usage.as_ref(), out),

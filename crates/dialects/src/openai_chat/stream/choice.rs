@@ -100,10 +100,8 @@ impl ChoiceDecoder {
     fn delta(&mut self, delta: wire::Message<'_>, out: &mut Vec<CanonicalChunk>) -> Result<(), StreamError> {
         self.role = delta.role.map(Text::into_owned).or(self.role.take());
         self.left_message.accumulate(Json::object(&fields(delta.rest)), JOINED);
-        let texts = [
-            (Running::ReasoningContent, delta.reasoning_content),
-            (Running::Reasoning, delta.reasoning),
-        ];
+        let texts =
+            [(Running::ReasoningContent, delta.reasoning_content), (Running::Reasoning, delta.reasoning)];
         for (kind, text) in texts {
             self.text(kind, text, out);
         }
@@ -143,10 +141,13 @@ impl ChoiceDecoder {
             }
         };
         let text = text.into_owned();
-        out.push(piece(index, match kind {
-            Running::Content | Running::Refusal => Delta::TextDelta { text },
-            Running::ReasoningContent | Running::Reasoning => Delta::ThinkingDelta { text },
-        }));
+        out.push(piece(
+            index,
+            match kind {
+                Running::Content | Running::Refusal => Delta::TextDelta { text },
+                Running::ReasoningContent | Running::Reasoning => Delta::ThinkingDelta { text },
+            },
+        ));
     }
 
     /// Content in parts comes whole.
@@ -177,7 +178,8 @@ impl ChoiceDecoder {
         if let Some(at) = known.filter(|at| same(&self.calls[*at])) {
             return self.more(at, call, out);
         }
-        let begins = call.id.is_some() && call.function.as_ref().is_some_and(|function| function.name.is_some());
+        let begins =
+            call.id.is_some() && call.function.as_ref().is_some_and(|function| function.name.is_some());
         let held = self.held.contains_key(&index);
         if held || !begins || index > self.calls.len() + self.held.len() || !self.held.is_empty() {
             let call = wire::ToolCall { index: None, ..call };

@@ -168,10 +168,15 @@ impl Encoder {
             }
             (Delta::InputJsonDelta { partial_json }, Block::Call(number, written)) => {
                 *written = true;
-                let function =
-                    wire::FunctionCall { arguments: Some(partial_json.as_str().into()), ..wire::FunctionCall::default() };
-                let call =
-                    wire::ToolCall { index: Some(*number), function: Some(function), ..wire::ToolCall::default() };
+                let function = wire::FunctionCall {
+                    arguments: Some(partial_json.as_str().into()),
+                    ..wire::FunctionCall::default()
+                };
+                let call = wire::ToolCall {
+                    index: Some(*number),
+                    function: Some(function),
+                    ..wire::ToolCall::default()
+                };
                 self.call(call, out);
             }
             (Delta::ExtensionsDelta { extensions }, kind) => self.extend(index, extensions, kind, out),
@@ -200,8 +205,11 @@ impl Encoder {
             Some(Block::Call(number, false)) => {
                 let function =
                     wire::FunctionCall { arguments: Some("{}".into()), ..wire::FunctionCall::default() };
-                let call =
-                    wire::ToolCall { index: Some(number), function: Some(function), ..wire::ToolCall::default() };
+                let call = wire::ToolCall {
+                    index: Some(number),
+                    function: Some(function),
+                    ..wire::ToolCall::default()
+                };
                 self.call(call, out);
             }
             _ => {}
@@ -220,20 +228,28 @@ impl Encoder {
     fn end(&mut self, out: &mut BytesMut) {
         let extensions = std::mem::take(&mut self.answer.extensions);
         self.losses.extensions(Path::Root, &extensions);
-        let created = extensions.get(DIALECT, "created").cloned().map(|created| vec![("created".to_owned(), created)]);
+        let created =
+            extensions.get(DIALECT, "created").cloned().map(|created| vec![("created".to_owned(), created)]);
         self.answer.extensions = Extensions::new(DIALECT, created.unwrap_or_default());
         let role = extensions.get(DIALECT, "~role").and_then(Json::read);
         let reason = self.answer.stop_reason.map(encode::finish_reason);
         let choice = wire::Choice {
             index: Some(0),
-            delta: Some(wire::Message { role, rest: encode::nested(&extensions, "~message"), ..wire::Message::default() }),
+            delta: Some(wire::Message {
+                role,
+                rest: encode::nested(&extensions, "~message"),
+                ..wire::Message::default()
+            }),
             finish_reason: reason.map(Into::into),
             rest: encode::nested(&extensions, "~choice"),
             ..wire::Choice::default()
         };
         let mut top = rest(&extensions, DIALECT);
         top.retain(|(name, _)| name != "created");
-        let others = top.iter().position(|(name, _)| name == "choices").map(|at| Json::from(top.remove(at).1.as_ref()));
+        let others = top
+            .iter()
+            .position(|(name, _)| name == "choices")
+            .map(|at| Json::from(top.remove(at).1.as_ref()));
         let none = extensions.get(DIALECT, "~choice_at").is_some_and(|at| at.as_str().is_some());
         let choices = if none { Vec::new() } else { vec![choice] };
         self.last(&choices, top, out);
@@ -284,10 +300,15 @@ impl StreamEncoder for Encoder {
                 self.answer = CanonicalResponse { content: Vec::new(), ..(**message).clone() };
                 if message.extensions.of(DIALECT).is_empty() {
                     let content = Some(TextOr::Text("".into()));
-                    self.delta(wire::Message { role: Some("assistant".into()), content, ..wire::Message::default() }, out);
+                    self.delta(
+                        wire::Message { role: Some("assistant".into()), content, ..wire::Message::default() },
+                        out,
+                    );
                 }
             }
-            CanonicalChunk::ContentBlockStart { index, content_block } => self.begin(*index, content_block, out),
+            CanonicalChunk::ContentBlockStart { index, content_block } => {
+                self.begin(*index, content_block, out)
+            }
             CanonicalChunk::ContentBlockDelta { index, delta } => self.more(*index, delta, out),
             CanonicalChunk::ContentBlockStop { index } => self.close(*index, out),
             CanonicalChunk::MessageDelta { delta, usage } => {
