@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-/// A model with a known price, so that each request is priced.
-const MODEL: &str = "openai/gpt-4o-mini";
+/// Models with a known price, so that each request is priced.
+pub(crate) const GPT: &str = "openai/gpt-4o-mini";
+/// The same of Anthropic's dialect.
+pub(crate) const CLAUDE: &str = "anthropic/claude-sonnet-5";
 /// The size of a coding agent's turn.
 const TURN: usize = 400_000;
 
@@ -42,26 +44,36 @@ pub(crate) fn request(dialect: Dialect, key: &str, body: &str) -> Bytes {
     ))
 }
 
-/// A short question: 0.3 KB.
-pub(crate) fn chat() -> String {
-    let question = "How far is the moon, and how long would light need for the way there? Answer in one \
-                    sentence, with the figures in kilometres and in seconds.";
-    json!({
-        "model": MODEL,
-        "messages": [
-            {"role": "system", "content": "You are a helpful assistant."},
-            {"role": "user", "content": question},
-        ],
-        "temperature": 0.2,
-    })
-    .to_string()
+const SYSTEM: &str = "You are a helpful assistant.";
+const QUESTION: &str = "How far is the moon, and how long would light need for the way there? Answer in one \
+                        sentence, with the figures in kilometres and in seconds.";
+
+/// A short question in a dialect, to any model: 0.3 KB.
+pub(crate) fn chat(dialect: Dialect, model: &str) -> String {
+    let question = json!({"role": "user", "content": QUESTION});
+    let body = match dialect {
+        Dialect::OpenaiChat => json!({
+            "model": model,
+            "messages": [{"role": "system", "content": SYSTEM}, question],
+            "temperature": 0.2,
+            "max_tokens": 512,
+        }),
+        Dialect::AnthropicMessages => json!({
+            "model": model,
+            "system": SYSTEM,
+            "messages": [question],
+            "temperature": 0.2,
+            "max_tokens": 512,
+        }),
+    };
+    body.to_string()
 }
 
 /// A question whose answer is streamed as the scripted upstream's `directives` say.
 pub(crate) fn stream(dialect: Dialect, directives: &str) -> String {
     let model = match dialect {
-        Dialect::OpenaiChat => format!("{MODEL}@{directives}"),
-        Dialect::AnthropicMessages => format!("anthropic/claude-sonnet-5@{directives}"),
+        Dialect::OpenaiChat => format!("{GPT}@{directives}"),
+        Dialect::AnthropicMessages => format!("{CLAUDE}@{directives}"),
     };
     let messages = json!([{"role": "user", "content": "Tell me a long story about a river."}]);
     json!({"model": model, "max_tokens": 4096, "messages": messages, "stream": true}).to_string()
@@ -69,7 +81,7 @@ pub(crate) fn stream(dialect: Dialect, directives: &str) -> String {
 
 /// A late turn of a coding agent: tools, files that were read, edits, output of commands. The model
 /// stands at the end, where a reader has to look through everything to find it.
-pub(crate) fn coding_turn() -> String {
+pub(crate) fn coding_turn(model: &str) -> String {
     let tools = ["read_file", "edit_file", "run_command"].map(tool);
     let mut messages = vec![
         json!({"role": "system", "content": include_str!("bodies/system.txt")}),
@@ -86,7 +98,7 @@ pub(crate) fn coding_turn() -> String {
     let (tools, messages) = (json!(tools), json!(messages));
     // written out, since a map would be sorted by its keys
     format!(
-        r#"{{"messages":{messages},"tools":{tools},"temperature":0,"max_tokens":8192,"model":"{MODEL}"}}"#
+        r#"{{"messages":{messages},"tools":{tools},"temperature":0,"max_tokens":8192,"model":"{model}"}}"#
     )
 }
 
@@ -136,8 +148,11 @@ mod tests {
 
     #[test]
     fn bodies_have_their_sizes() -> Result<(), serde_json::Error> {
-        assert!((280..330).contains(&chat().len()), "{}", chat().len());
-        let turn = coding_turn();
+        for dialect in [Dialect::OpenaiChat, Dialect::AnthropicMessages] {
+            let length = chat(dialect, GPT).len();
+            assert!((280..350).contains(&length), "{length}");
+        }
+        let turn = coding_turn(GPT);
         assert!((400_000..425_000).contains(&turn.len()), "{}", turn.len());
         assert!(turn.ends_with("\"model\":\"openai/gpt-4o-mini\"}"));
         serde_json::from_str::<Value>(&turn).map(drop)

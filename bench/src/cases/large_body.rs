@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{Found, Pace, Pairs, passthrough};
-use crate::bodies::{Dialect, coding_turn, request};
+use crate::bodies::{Dialect, GPT, coding_turn, request};
 use crate::load::{Closed, Until};
 use crate::report::Target;
 use crate::rig::Rig;
@@ -14,7 +14,7 @@ const ROUNDS: u32 = 7;
 
 pub(super) fn run(pace: Pace) -> Result<Found> {
     let mut rig = Rig::start()?;
-    let request = request(Dialect::OpenaiChat, &rig.key, &coding_turn());
+    let request = request(Dialect::OpenaiChat, &rig.key, &coding_turn(GPT));
     let pairs = Pairs::run(&mut rig, "large body", pace.rounds(ROUNDS), |address| {
         Closed::new(address, request.clone(), CONNECTIONS, Until::Time(pace.time(SECONDS)))
     })?;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::{Again, Found, Pace, progress};
-use crate::bodies::{Dialect, chat, request};
+use crate::bodies::{Dialect, GPT, chat, request};
 use crate::load::{Latencies, Open};
 use crate::process::Machine;
 use crate::report::{Measure, Target as Bound};
@@ -42,7 +42,7 @@ pub(super) struct Spreads {
 
 pub(super) fn run(pace: Pace) -> Result<Found> {
     let mut rig = Rig::start()?;
-    let request = request(Dialect::OpenaiChat, &rig.key, &chat());
+    let request = request(Dialect::OpenaiChat, &rig.key, &chat(Dialect::OpenaiChat, GPT));
     let load = |target| Open {
         address: target,
         request: request.clone(),

@@ -6,6 +6,7 @@ mod passthrough;
 mod slow_streams;
 mod sse;
 mod start;
+mod translation;
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub(crate) enum Name {
     Latency,
     /// A coding agent's turn of 400 KB.
     LargeBody,
+    /// Requests and answers in another dialect than the provider's.
+    Translation,
     /// Streams: time to the first token, CPU per chunk.
     Sse,
     /// 2,000 slow streams at once.
@@ -39,8 +42,15 @@ pub(crate) enum Name {
 
 impl Name {
     /// All of them, in the order of the table.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Passthrough, Self::Latency, Self::LargeBody, Self::Sse, Self::SlowStreams, Self::Start];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Passthrough,
+        Self::Latency,
+        Self::LargeBody,
+        Self::Translation,
+        Self::Sse,
+        Self::SlowStreams,
+        Self::Start,
+    ];
 
     /// As it is written.
     pub(crate) fn text(self) -> &'static str {
@@ -48,6 +58,7 @@ impl Name {
             Self::Passthrough => "passthrough",
             Self::Latency => "latency",
             Self::LargeBody => "large-body",
+            Self::Translation => "translation",
             Self::Sse => "sse",
             Self::SlowStreams => "slow-streams",
             Self::Start => "start",
@@ -60,6 +71,7 @@ impl Name {
             Self::Passthrough => passthrough::run(pace),
             Self::Latency => latency::run(pace),
             Self::LargeBody => large_body::run(pace),
+            Self::Translation => translation::run(pace),
             Self::Sse => sse::run(pace),
             Self::SlowStreams => slow_streams::run(pace),
             Self::Start => start::run(pace),

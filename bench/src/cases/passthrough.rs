@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{Found, Pace, Pairs, Round};
-use crate::bodies::{Dialect, chat, request};
+use crate::bodies::{Dialect, GPT, chat, request};
 use crate::load::{Closed, Until};
 use crate::report::{Measure, Target};
 use crate::rig::Rig;
@@ -14,7 +14,7 @@ const ROUNDS: u32 = 7;
 
 pub(super) fn run(pace: Pace) -> Result<Found> {
     let mut rig = Rig::start()?;
-    let request = request(Dialect::OpenaiChat, &rig.key, &chat());
+    let request = request(Dialect::OpenaiChat, &rig.key, &chat(Dialect::OpenaiChat, GPT));
     let pairs = Pairs::run(&mut rig, "passthrough", pace.rounds(ROUNDS), |address| {
         Closed::new(address, request.clone(), CONNECTIONS, Until::Time(pace.time(SECONDS)))
     })?;

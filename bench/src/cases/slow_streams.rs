@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use serde_json::json;
 
 use super::{Found, Pace, progress};
-use crate::bodies::{Dialect, chat, request, stream};
+use crate::bodies::{Dialect, GPT, chat, request, stream};
 use crate::load::{Closed, Done, Reading, Until};
 use crate::process::Process;
 use crate::report::{Measure, Target as Bound};
@@ -111,7 +111,7 @@ fn one(
     let whole = Closed { connections: 1, reading: Reading::Eager, ..whole }.run()?;
     // a few requests first, so that what is made once is there; a heavy load would leave memory behind that
     // streams then take
-    let warm = request(Dialect::OpenaiChat, &rig.key, &chat());
+    let warm = request(Dialect::OpenaiChat, &rig.key, &chat(Dialect::OpenaiChat, GPT));
     let warm = Closed::new(load.address, warm, 8, Until::Once).run()?;
     let before = rig.process(target).memory()?.resident;
     let (done, peak) = watched(rig.process(target), load)?;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{Found, Pace, progress};
-use crate::bodies::{Dialect, chat, request};
+use crate::bodies::{Dialect, GPT, chat, request};
 use crate::load::{Closed, Until};
 use crate::process::Process;
 use crate::report::{Measure, Target};
@@ -66,7 +66,7 @@ pub(super) fn run(pace: Pace) -> Result<Found> {
 
 /// Milliseconds to the first answer.
 fn start(dir: &Path, upstream: &Process, key: &str) -> Result<f64> {
-    let request = request(Dialect::OpenaiChat, key, &chat());
+    let request = request(Dialect::OpenaiChat, key, &chat(Dialect::OpenaiChat, GPT));
     let start = Instant::now();
     let gateway = rig::gateway(dir, upstream.address)?;
     Closed::new(gateway.address, request, 1, Until::Once).run()?;
@@ -89,7 +89,7 @@ struct Held {
 impl Held {
     fn round(&mut self, pace: Pace, raw: &mut Vec<Value>) -> Result<()> {
         let mut rig = Rig::start()?;
-        let request = request(Dialect::OpenaiChat, &rig.key, &chat());
+        let request = request(Dialect::OpenaiChat, &rig.key, &chat(Dialect::OpenaiChat, GPT));
         let megabytes = |bytes: u64| number(bytes) / 1e6;
         for loaded in [false, true] {
             let (connections, until) =
