@@ -3,8 +3,10 @@
 CARGO ?= cargo
 # arguments for the gateway: make run ARGS="--port 9000"
 ARGS ?=
+# minutes for each fuzz target: make fuzz MINUTES=10
+MINUTES ?= 1
 
-.PHONY: run test check bench services help
+.PHONY: run test check bench fuzz services help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
@@ -27,6 +29,9 @@ check: ## what a change must pass: format, lints, docs, tests, licences, unused 
 bench: ## measure, and write docs/benchmarks/
 	$(CARGO) build --release --workspace --bins
 	target/release/penstock-bench --out docs/benchmarks
+
+fuzz: ## run every fuzz target, each for MINUTES
+	scripts/fuzz.sh $(MINUTES)
 
 services: ## what the tests need beside the toolchain: the official clients
 	scripts/test-tools.sh

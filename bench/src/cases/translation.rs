@@ -69,9 +69,8 @@ pub(super) fn run(pace: Pace) -> Result<Found> {
 }
 
 fn compare(rig: &mut Rig, pace: Pace, address: SocketAddr, case: &Comparison) -> Result<Vec<(Round, Round)>> {
-    let load = |body: &Bytes| {
-        Closed::new(address, body.clone(), case.connections, Until::Time(pace.time(SECONDS)))
-    };
+    let load =
+        |body: &Bytes| Closed::new(address, body.clone(), case.connections, Until::Time(pace.time(SECONDS)));
     let (own, other) = (load(&case.own.1), load(&case.other.1));
     round(rig, "warming up", Process::Gateway, &own)?;
     round(rig, "warming up", Process::Gateway, &other)?;

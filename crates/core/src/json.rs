@@ -208,6 +208,92 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
+/// A text, kept as the JSON string that it came as: most texts only pass through, and what is not looked at
+/// costs nothing.
+#[derive(Clone)]
+pub struct JsonText(Box<RawValue>);
+
+impl JsonText {
+    /// This text.
+    ///
+    /// # Panics
+    ///
+    /// Never: every text is a JSON string.
+    pub fn new(text: &str) -> Self {
+        Self(serde_json::value::to_raw_value(text).expect("a text is a JSON string"))
+    }
+
+    /// The text that a JSON value is, if it is one.
+    pub fn of(raw: &RawValue) -> Option<Self> {
+        raw.get().starts_with('"').then(|| Self(raw.to_owned()))
+    }
+
+    /// The text itself. Half of a surrogate pair, which is no text, stays in its escapes.
+    pub fn to_str(&self) -> Cow<'_, str> {
+        unescaped(&self.0)
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.get().len() == 2
+    }
+
+    /// The JSON string.
+    pub fn raw(&self) -> &RawValue {
+        &self.0
+    }
+
+    /// Adds more text at the end.
+    pub fn push_str(&mut self, more: &str) {
+        *self = Self::new(&(self.to_str() + more));
+    }
+}
+
+/// The text that a JSON string stands for.
+pub fn unescaped(raw: &RawValue) -> Cow<'_, str> {
+    let inside = || raw.get().trim_matches('"');
+    serde_json::from_str(raw.get()).map_or_else(|_| Cow::Borrowed(inside()), |Borrowed(text)| text)
+}
+
+impl Default for JsonText {
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
+impl From<&str> for JsonText {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for JsonText {
+    fn from(text: String) -> Self {
+        Self::new(&text)
+    }
+}
+
+impl fmt::Debug for JsonText {
+    /// Shows no content: it may be a prompt.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JsonText({} bytes)", self.0.get().len())
+    }
+}
+
+impl PartialEq for JsonText {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get() || self.to_str() == other.to_str()
+    }
+}
+
+impl Eq for JsonText {}
+
+impl Serialize for JsonText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
 /// A number as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Number(Box<str>);
@@ -297,6 +383,19 @@ mod tests {
         }
         let error = serde_json::from_str::<Number>("\"1\"").unwrap_err().to_string();
         assert!(error.starts_with("expected a number, found a string"), "{error}");
+    }
+
+    #[test]
+    fn a_text_keeps_its_spelling_and_is_what_it_says() {
+        let raw: Box<RawValue> = serde_json::from_str(r#""caf\u00e9\/""#).unwrap();
+        let mut text = JsonText::of(&raw).unwrap();
+        assert_eq!((text.to_str().as_ref(), text.raw().get()), ("café/", r#""caf\u00e9\/""#));
+        assert_eq!(text, JsonText::new("café/"));
+        text.push_str(" \"x\"");
+        assert_eq!(text.raw().get(), r#""café/ \"x\"""#);
+        let half: Box<RawValue> = serde_json::from_str(r#""a\ud83d""#).unwrap();
+        assert_eq!(JsonText::of(&half).unwrap().to_str(), r"a\ud83d");
+        assert!(JsonText::default().is_empty());
     }
 
     #[test]

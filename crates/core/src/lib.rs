@@ -15,7 +15,7 @@ mod usd;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use dialect::{Dialect, Operation, UnknownName};
 pub use ids::{KeyId, OrgId, RequestId, RequestIdError, TeamId, UserId};
-pub use json::{Json, Number};
+pub use json::{Json, JsonText, Number, unescaped};
 pub use secret::Secret;
 pub use usage::{Ended, Usage, UsageSource};
 pub use usd::{Usd, UsdError};

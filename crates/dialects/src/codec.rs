@@ -53,17 +53,25 @@ pub trait Codec: Sync {
 
 /// Whom a request is written for.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any may hold without the others"
+)]
 pub struct Target<'a> {
     /// The provider's name in the provider table.
     pub provider: &'a str,
     /// Its name of the model.
     pub model: &'a str,
+    /// Bytes that the request has in the client's dialect, and about as many in this one; 0 if unknown.
+    pub size: usize,
     /// The most that the model can put out, as the catalogue has it.
     pub max_output: Option<u64>,
     /// It has to be asked for usage in a stream.
     pub ask_for_usage: bool,
     /// It wants `max_completion_tokens`, the successor of `max_tokens`.
     pub max_completion_tokens: bool,
+    /// The model is known not to reason, and refuses to be asked for it.
+    pub no_reasoning: bool,
     /// The model decides itself how much to think, and refuses budgets.
     pub adaptive_thinking: bool,
     /// It understands Anthropic's `cache_control` although it speaks another dialect.
@@ -174,9 +182,18 @@ pub trait StreamEncoder: Send {
 
 /// Reads a body; an error says where in it.
 pub(crate) fn read<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, DecodeError> {
-    serde_json::from_slice(body).map_err(|_| {
+    // checked once for the whole, not once for each text in it
+    let body = std::str::from_utf8(body).map_err(|error| {
+        DecodeError::new("", format!("expected UTF-8, found something else at byte {}", error.valid_up_to()))
+    })?;
+    read_text(body)
+}
+
+/// The same of a text.
+pub(crate) fn read_text<'a, T: serde::Deserialize<'a>>(body: &'a str) -> Result<T, DecodeError> {
+    serde_json::from_str(body).map_err(|_| {
         // the path costs, so that it is only looked for when something is wrong
-        let mut reader = serde_json::Deserializer::from_slice(body);
+        let mut reader = serde_json::Deserializer::from_str(body);
         match serde_path_to_error::deserialize::<_, T>(&mut reader) {
             Err(error) => {
                 let path = error.path().to_string();
@@ -197,9 +214,9 @@ fn problem(error: &serde_json::Error) -> String {
     }
 }
 
-/// Serialises what cannot fail to be serialised.
-pub(crate) fn write(value: &impl serde::Serialize) -> Bytes {
-    let mut body = Vec::with_capacity(1024);
+/// Serialises what cannot fail to be serialised, into a body of about `size` bytes.
+pub(crate) fn write(value: &impl serde::Serialize, size: usize) -> Bytes {
+    let mut body = Vec::with_capacity(size.max(1024));
     serde_json::to_writer(&mut body, value).expect("objects of texts, numbers and raw values serialise");
     Bytes::from(body)
 }

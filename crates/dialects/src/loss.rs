@@ -81,16 +81,24 @@ impl fmt::Display for Path<'_> {
 pub(crate) struct Losses {
     dialect: Dialect,
     list: Vec<Loss>,
+    taken: usize,
 }
 
 impl Losses {
     /// Losses on the way to `dialect`.
     pub(crate) const fn to(dialect: Dialect) -> Self {
-        Self { dialect, list: Vec::new() }
+        Self { dialect, list: Vec::new(), taken: 0 }
     }
 
     pub(crate) fn into_list(self) -> Vec<Loss> {
         self.list
+    }
+
+    /// What is new since the last time.
+    pub(crate) fn take(&mut self) -> Vec<Loss> {
+        let new = self.list[self.taken..].to_vec();
+        self.taken = self.list.len();
+        new
     }
 
     pub(crate) fn dropped(&mut self, path: Path<'_>, why: &'static str) {
@@ -119,6 +127,26 @@ impl Losses {
                     self.dropped(at.field(&name), "");
                 }
             }
+        }
+    }
+
+    /// The same for a further piece of a stream.
+    pub(crate) fn more_extensions(&mut self, at: Path<'_>, extensions: &Extensions) {
+        let mut more = Self::to(self.dialect);
+        more.extensions(at, extensions);
+        more.list.into_iter().for_each(|loss| self.once(loss));
+    }
+
+    /// An event of a stream that only one dialect knows.
+    pub(crate) fn event(&mut self) {
+        let note = "only one dialect knows it".into();
+        self.once(Loss { path: "event".to_owned(), kind: LossKind::Dropped, note });
+    }
+
+    /// What comes in pieces, or again and again, is named once.
+    fn once(&mut self, loss: Loss) {
+        if !self.list.contains(&loss) {
+            self.list.push(loss);
         }
     }
 }

@@ -6,14 +6,22 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
 
-use penstock_core::canonical::{Extensions, Fields};
-use penstock_core::{Dialect, Json};
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Deserializer;
+use serde::de::{Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+mod extensions;
+mod only_here;
+mod value;
+
+pub(crate) use extensions::{
+    count, extensions, extras, fields, is_foreign, is_noted, nested, owned, put_nested, rest, spelling,
+};
+pub(crate) use only_here::{
+    block_only_here, message_only_here, tool_choice_within, tool_only_here, whole_message,
+};
+pub(crate) use value::{RawText, RawTextOr, Text, TextOr, Value};
 
 /// Fields that were not asked for.
 pub(crate) type Rest<'a> = Vec<(Cow<'a, str>, Cow<'a, RawValue>)>;
@@ -44,7 +52,10 @@ macro_rules! object {
                             self.rest.push((name, $crate::object::null()));
                         }
                     })*
-                    _ => self.rest.push((name, std::borrow::Cow::Borrowed(map.next_value()?))),
+                    _ => {
+                        $crate::object::require_plain(&name)?;
+                        self.rest.push((name, std::borrow::Cow::Borrowed(map.next_value()?)));
+                    }
                 }
                 Ok(())
             }
@@ -83,12 +94,20 @@ macro_rules! object {
 pub(crate) use object;
 
 /// `type`, a word of Rust, is the field `kind`.
-pub(crate) fn name<'a>(wire: &'a str) -> &'a str {
+pub(crate) fn name(wire: &str) -> &str {
     match wire {
         "type" => "kind",
         "kind" => "",
         other => other,
     }
+}
+
+/// Names that begin with `~` are our own notes beside what came; see [`Fields`](penstock_core::canonical::Fields).
+pub(crate) fn require_plain<E: Error>(name: &str) -> Result<(), E> {
+    if name.starts_with('~') {
+        return Err(E::custom("expected the name of a field, found one that begins with '~'"));
+    }
+    Ok(())
 }
 
 /// The other way round.
@@ -130,165 +149,10 @@ pub(crate) fn null() -> Cow<'static, RawValue> {
     Cow::Borrowed(RawValue::NULL)
 }
 
-/// A text that is copied only where it has escapes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
-
-impl Text<'_> {
-    pub(crate) fn into_owned(self) -> String {
-        self.0.into_owned()
-    }
-}
-
-impl<'a> From<&'a str> for Text<'a> {
-    fn from(text: &'a str) -> Self {
-        Self(Cow::Borrowed(text))
-    }
-}
-
-impl From<String> for Text<'_> {
-    fn from(text: String) -> Self {
-        Self(Cow::Owned(text))
-    }
-}
-
-impl Deref for Text<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Words;
-        impl<'de> Visitor<'de> for Words {
-            type Value = Cow<'de, str>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Cow::Borrowed(text))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Cow::Owned(text.to_owned()))
-            }
-        }
-        deserializer.deserialize_str(Words).map(Self)
-    }
-}
-
-impl Serialize for Text<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self)
-    }
-}
-
-/// A string, or something else: content, stop sequences, tool choices have two forms.
-#[derive(Clone, Debug)]
-pub(crate) enum TextOr<'a, T> {
-    Text(Text<'a>),
-    Other(T),
-}
-
-impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for TextOr<'a, T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either<'a, T>(PhantomData<(&'a (), T)>);
-        impl<'de: 'a, 'a, T: Deserialize<'de>> Visitor<'de> for Either<'a, T> {
-            type Value = TextOr<'a, T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string, or a list or object")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(TextOr::Text(text.into()))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(TextOr::Text(text.to_owned().into()))
-            }
-
-            fn visit_seq<S: SeqAccess<'de>>(self, list: S) -> Result<Self::Value, S::Error> {
-                T::deserialize(SeqAccessDeserializer::new(list)).map(TextOr::Other)
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Self::Value, M::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(TextOr::Other)
-            }
-        }
-        deserializer.deserialize_any(Either(PhantomData))
-    }
-}
-
-impl<T: Serialize> Serialize for TextOr<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Text(text) => text.serialize(serializer),
-            Self::Other(other) => other.serialize(serializer),
-        }
-    }
-}
-
-/// A value that is looked at later, or never.
-pub(crate) type Raw<'a> = Cow<'a, RawValue>;
-
-/// Reads a borrowed value; serde's own `Cow` would copy it.
-#[derive(Clone, Debug)]
-pub(crate) struct Value<'a>(pub(crate) Raw<'a>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <&'a RawValue>::deserialize(deserializer).map(|raw| Self(Cow::Borrowed(raw)))
-    }
-}
-
-impl Serialize for Value<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'a> From<&'a Json> for Value<'a> {
-    fn from(json: &'a Json) -> Self {
-        Self(Cow::Borrowed(json.raw()))
-    }
-}
-
-impl From<Value<'_>> for Json {
-    fn from(value: Value<'_>) -> Self {
-        Self::from(value.0.as_ref())
-    }
-}
-
-/// What was not asked for, as fields of an extension.
-pub(crate) fn fields(rest: Rest<'_>) -> Fields {
-    rest.into_iter().map(|(name, value)| (name.into_owned(), Json::from(value.as_ref()))).collect()
-}
-
-/// The same, as extensions of `dialect`.
-pub(crate) fn extensions(dialect: Dialect, rest: Rest<'_>) -> Extensions {
-    Extensions::new(dialect, fields(rest))
-}
-
-/// The fields that `dialect` put into `extensions`, without notes on spelling.
-pub(crate) fn rest(extensions: &Extensions, dialect: Dialect) -> Rest<'_> {
-    let wire = |(name, _): &&(String, Json)| !name.starts_with('~');
-    let own = extensions.of(dialect).iter().filter(wire);
-    own.map(|(name, value)| (Cow::Borrowed(name.as_str()), Cow::Borrowed(value.raw()))).collect()
-}
-
-/// The note that `dialect` made about a spelling.
-pub(crate) fn spelling<'a>(extensions: &'a Extensions, dialect: Dialect, name: &str) -> Option<Cow<'a, str>> {
-    extensions.get(dialect, name)?.as_str()
-}
-
 #[cfg(test)]
 mod tests {
+    use penstock_core::Json;
+
     use super::*;
 
     object! {
@@ -319,8 +183,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_twice_is_refused() {
-        let error = serde_json::from_str::<Sample<'_>>(r#"{"type":"a","type":"b"}"#).unwrap_err();
-        assert!(error.to_string().starts_with("duplicate field"), "{error}");
+    fn what_cannot_be_told_apart_is_refused() {
+        let error = |text| serde_json::from_str::<Sample<'_>>(text).unwrap_err().to_string();
+        let repeated = error(r#"{"type":"a","type":"b"}"#);
+        assert!(repeated.starts_with("duplicate field"), "{repeated}");
+        let reserved = error(r#"{"content":[{"\u007efrom":"request"}]}"#);
+        assert!(reserved.starts_with("expected the name of a field"), "{reserved}");
     }
 }

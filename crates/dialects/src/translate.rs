@@ -1,9 +1,9 @@
 //! A stream on its way from one dialect to another: bytes in, bytes out.
 
 use bytes::{Bytes, BytesMut};
-use penstock_core::canonical::CanonicalChunk;
+use penstock_core::canonical::{CanonicalChunk, Order};
 
-use crate::codec::{StreamDecoder, StreamEncoder, StreamError};
+use crate::codec::{DecodeError, StreamDecoder, StreamEncoder, StreamError};
 use crate::loss::Loss;
 use crate::sse::{Splitter, events};
 
@@ -13,20 +13,20 @@ pub struct StreamTranslator {
     decoder: Box<dyn StreamDecoder>,
     encoder: Box<dyn StreamEncoder>,
     chunks: Vec<CanonicalChunk>,
-    stopped: bool,
+    order: Order,
 }
 
 impl std::fmt::Debug for StreamTranslator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StreamTranslator").field("stopped", &self.stopped).finish_non_exhaustive()
+        f.debug_struct("StreamTranslator").field("order", &self.order).finish_non_exhaustive()
     }
 }
 
 impl StreamTranslator {
     /// A translation by these two.
     pub fn new(decoder: Box<dyn StreamDecoder>, encoder: Box<dyn StreamEncoder>) -> Self {
-        let (splitter, chunks) = (Splitter::default(), Vec::new());
-        Self { splitter, decoder, encoder, chunks, stopped: false }
+        let (splitter, chunks, order) = (Splitter::default(), Vec::new(), Order::default());
+        Self { splitter, decoder, encoder, chunks, order }
     }
 
     /// Takes what arrived; what can go on is appended to `out`, also when there is an error.
@@ -43,13 +43,13 @@ impl StreamTranslator {
             self.block(&block.bytes, out)?;
         }
         let finished = self.decoder.finish(&mut self.chunks);
-        self.write(out);
+        self.write(out)?;
         finished
     }
 
     /// Whether the answer is complete.
     pub const fn is_stopped(&self) -> bool {
-        self.stopped
+        self.order.is_stopped()
     }
 
     /// What could not be carried since the last time.
@@ -61,16 +61,19 @@ impl StreamTranslator {
     pub fn block(&mut self, block: &[u8], out: &mut BytesMut) -> Result<(), StreamError> {
         for event in events(block) {
             let taken = self.decoder.event(event.name, &event.data, &mut self.chunks);
-            self.write(out);
+            self.write(out)?;
             taken?;
         }
         Ok(())
     }
 
-    fn write(&mut self, out: &mut BytesMut) {
+    /// Writes what was read. Pieces that do not follow each other would come out as nonsense, or as an
+    /// answer that looks whole and is not.
+    fn write(&mut self, out: &mut BytesMut) -> Result<(), StreamError> {
         for chunk in self.chunks.drain(..) {
-            self.stopped |= chunk == CanonicalChunk::MessageStop;
+            self.order.take(&chunk).map_err(|error| DecodeError::new("", error.to_string()))?;
             self.encoder.chunk(&chunk, out);
         }
+        Ok(())
     }
 }

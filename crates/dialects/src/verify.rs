@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use penstock_core::Dialect;
-use penstock_core::canonical::{CanonicalChunk, CanonicalResponse, ContentBlock, Fold, FoldError, Origin};
+use penstock_core::canonical::{CanonicalChunk, CanonicalResponse, ContentBlock, Fold, OrderError, Origin};
 
 use crate::codec::{StreamDecoder, StreamError, codec};
 use crate::sse::{Splitter, events};
@@ -19,7 +19,7 @@ pub enum Violation {
     Event(#[from] StreamError),
     /// Events that do not follow each other.
     #[error(transparent)]
-    Order(#[from] FoldError),
+    Order(#[from] OrderError),
     /// A tool's input that is no JSON.
     #[error("the input of block {0} is no JSON object")]
     Input(usize),

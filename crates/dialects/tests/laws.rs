@@ -1,9 +1,17 @@
 //! The laws of translation, over every dialect that takes part and every fixture of its corpus.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops where it is")]
+
 #[path = "laws/corpus.rs"]
 mod corpus;
+#[path = "laws/edits.rs"]
+mod edits;
 #[path = "laws/loss.rs"]
 mod loss;
+#[path = "laws/loss_cases.rs"]
+mod loss_cases;
+#[path = "laws/provenance.rs"]
+mod provenance;
 #[path = "laws/requests.rs"]
 mod requests;
 #[path = "laws/responses.rs"]

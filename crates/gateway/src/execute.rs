@@ -195,8 +195,13 @@ impl Gateway {
                     Some(back) if !body.is_stream() => respond::translated(head, body, back, ids).await,
                     back => {
                         let losses = back.as_ref().map_or(&[][..], |back| &back.losses);
-                        let response =
-                            respond::answer(head, body, ids, shared.options.on_client_gone, shared.tasks.clone());
+                        let response = respond::answer(
+                            head,
+                            body,
+                            ids,
+                            shared.options.on_client_gone,
+                            shared.tasks.clone(),
+                        );
                         Ok(respond::with_losses(response, losses))
                     }
                 }

@@ -47,5 +47,5 @@ pub use respond::{Body, BodyError};
 pub use routing::{
     Alias, Credential, Member, Provider, ProviderSpec, Route, RouteSpec, Routing, RoutingError, RoutingSpec,
 };
-pub use translate::OnLoss;
 pub use timeouts::{TimeoutOverrides, Timeouts};
+pub use translate::OnLoss;

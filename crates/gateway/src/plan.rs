@@ -30,7 +30,8 @@ pub fn plan(exchange: &Exchange, candidate: &Candidate) -> Option<Plan> {
     let row = &candidate.provider.row;
     let native = row.endpoint(request.operation, request.dialect).is_some();
     let own = (request.operation == Operation::Generate).then_some(request.dialect);
-    let translates = |dialect: &Dialect| own.is_some_and(|own| codec(own).is_some() && codec(*dialect).is_some());
+    let translates =
+        |dialect: &Dialect| own.is_some_and(|own| codec(own).is_some() && codec(*dialect).is_some());
     if native && translates(&request.dialect) && exchange.may_hold_carrier {
         return Some(Plan::Translate { to: request.dialect });
     }

@@ -173,12 +173,7 @@ fn speaks_of_a_dialect(name: &str) -> bool {
         || matches!(name, "accept" | "content-type" | "user-agent")
 }
 
-fn headers(
-    exchange: &Exchange,
-    forwarded: &HeaderMap,
-    candidate: &Candidate,
-    dialect: Dialect,
-) -> HeaderMap {
+fn headers(exchange: &Exchange, forwarded: &HeaderMap, candidate: &Candidate, dialect: Dialect) -> HeaderMap {
     let mut headers = forwarded.clone();
     let provider = &candidate.provider;
     let translated = dialect != exchange.request.dialect;

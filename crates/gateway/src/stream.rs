@@ -296,7 +296,9 @@ impl AnswerBody {
         }
         self.guard.settle(self.observer.observed(), Ended::Interrupted);
         match self.reading {
-            Reading::Events { .. } => Ok(error.encode(self.about.dialect, self.about.request_id, encode_event)),
+            Reading::Events { .. } => {
+                Ok(error.encode(self.about.dialect, self.about.request_id, encode_event))
+            }
             Reading::Document | Reading::Opaque => Err(BodyError::Interrupted),
         }
     }

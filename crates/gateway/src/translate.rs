@@ -75,15 +75,20 @@ pub fn translate(
     let row = &candidate.provider.row;
     let model = catalogue.get(&row.name, &candidate.model);
     let origin = Origin { dialect: to, provider: Some(provider_name(candidate).into()) };
-    let written = target.encode_request(request, &Target {
-        provider: provider_name(candidate),
-        model: &candidate.model,
-        max_output: model.and_then(|model| model.max_output),
-        ask_for_usage: row.stream_usage == StreamUsage::Ask,
-        max_completion_tokens: row.max_completion_tokens,
-        adaptive_thinking: model.is_some_and(|model| model.adaptive_thinking),
-        cache_control: row.cache_control,
-    });
+    let written = target.encode_request(
+        request,
+        &Target {
+            provider: provider_name(candidate),
+            size: exchange.request.body.len(),
+            model: &candidate.model,
+            max_output: model.and_then(|model| model.max_output),
+            ask_for_usage: row.stream_usage == StreamUsage::Ask,
+            max_completion_tokens: row.max_completion_tokens,
+            no_reasoning: model.is_some_and(|model| model.no_reasoning),
+            adaptive_thinking: model.is_some_and(|model| model.adaptive_thinking),
+            cache_control: row.cache_control,
+        },
+    );
     let Encoded { body, losses } = written.map_err(|error| GatewayError::invalid(error.to_string()))?;
     note(exchange.request.id, &losses);
     if on_loss == OnLoss::Reject {

@@ -33,6 +33,8 @@ pub struct CatalogueModel {
     /// The model decides itself how much to think, by an effort, and budgets of tokens are deprecated or
     /// refused.
     pub adaptive_thinking: bool,
+    /// The model does not reason, and refuses to be asked for it.
+    pub no_reasoning: bool,
 }
 
 /// A row as it stands in TOML; prices are decimal texts.
@@ -54,6 +56,8 @@ struct Row {
     max_output: Option<u64>,
     #[serde(default)]
     adaptive_thinking: bool,
+    #[serde(default)]
+    no_reasoning: bool,
 }
 
 /// Models by provider and id.
@@ -213,6 +217,7 @@ impl Row {
             context: self.context,
             max_output: self.max_output,
             adaptive_thinking: self.adaptive_thinking,
+            no_reasoning: self.no_reasoning,
         }
     }
 }

@@ -70,6 +70,7 @@ impl Entry<'_> {
             context: context.or_else(legacy),
             max_output,
             adaptive_thinking: false,
+            no_reasoning: false,
         }))
     }
 

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::{Extensions, Origin};
-use crate::{Dialect, Json};
+use crate::{Dialect, Json, JsonText};
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -34,7 +34,7 @@ pub struct CanonicalMessage {
 #[serde(untagged)]
 pub enum Content {
     /// A plain text.
-    Text(String),
+    Text(JsonText),
     /// Blocks in order.
     Blocks(Vec<ContentBlock>),
 }
@@ -44,7 +44,7 @@ pub enum Content {
 #[serde(untagged)]
 pub enum SystemPrompt {
     /// A plain text.
-    Text(String),
+    Text(JsonText),
     /// Blocks in order.
     Blocks(Vec<SystemBlock>),
 }
@@ -53,7 +53,7 @@ pub enum SystemPrompt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemBlock {
     /// The text.
-    pub text: String,
+    pub text: JsonText,
     /// Cache control and extensions.
     pub extras: BlockExtras,
 }
@@ -63,7 +63,7 @@ impl Serialize for SystemBlock {
         #[derive(Serialize)]
         struct Shape<'a> {
             r#type: &'static str,
-            text: &'a str,
+            text: &'a JsonText,
             #[serde(flatten)]
             extras: &'a BlockExtras,
         }
@@ -107,7 +107,7 @@ pub enum ContentBlock {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Text {
     /// The text.
-    pub text: String,
+    pub text: JsonText,
     /// Cache control and extensions.
     #[serde(flatten)]
     pub extras: BlockExtras,
@@ -246,7 +246,7 @@ pub struct Opaque {
 
 impl ContentBlock {
     /// A text without anything else.
-    pub fn text(text: impl Into<String>) -> Self {
+    pub fn text(text: impl Into<JsonText>) -> Self {
         Self::Text(Text { text: text.into(), extras: BlockExtras::default() })
     }
 

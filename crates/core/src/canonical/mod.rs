@@ -9,6 +9,7 @@ mod chunk;
 mod content;
 mod extensions;
 mod fold;
+mod order;
 mod origin;
 mod request;
 mod response;
@@ -19,7 +20,8 @@ pub use content::{
     SystemBlock, SystemPrompt, Text, Thinking, ToolResult, ToolUse,
 };
 pub use extensions::{Extensions, Fields};
-pub use fold::{Fold, FoldError};
+pub use fold::Fold;
+pub use order::{Order, OrderError};
 pub use origin::{Origin, OriginError};
 pub use request::{
     CanonicalRequest, CanonicalTool, ResponseFormat, ThinkingMode, ThinkingRequest, ToolChoice,

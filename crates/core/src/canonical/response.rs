@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{ContentBlock, Extensions};
+use super::{ContentBlock, Extensions, MessageDelta};
 use crate::dialect::named_enum;
 
 /// An answer.
@@ -22,6 +22,19 @@ pub struct CanonicalResponse {
     pub usage: Option<CanonicalUsage>,
     /// What only one dialect knows.
     pub extensions: Extensions,
+}
+
+impl CanonicalResponse {
+    /// Adds what a stream says about the whole answer.
+    pub fn update(&mut self, delta: MessageDelta, usage: Option<CanonicalUsage>) {
+        self.stop_reason = delta.stop_reason.or(self.stop_reason);
+        self.stop_sequence = delta.stop_sequence.or(self.stop_sequence.take());
+        self.extensions.accumulate(delta.extensions);
+        match (&mut self.usage, usage) {
+            (Some(known), Some(later)) => known.update(later),
+            (known, later) => *known = known.take().or(later),
+        }
+    }
 }
 
 impl Serialize for CanonicalResponse {

@@ -1,5 +1,6 @@
 //! Events of a streamed message.
 
+mod blocks;
 mod decode;
 mod encode;
 mod observe;

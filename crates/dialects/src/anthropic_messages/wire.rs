@@ -4,7 +4,7 @@ use penstock_core::{Number, Usage};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::object::{Text, TextOr, Value, object};
+use crate::object::{RawText, RawTextOr, Text, TextOr, Value, object};
 
 pub(crate) const WANTED: &[&str] = &["usage"];
 
@@ -50,7 +50,7 @@ object! {
     Request {
         model: Text<'a>,
         messages: Vec<Message<'a>>,
-        system: TextOr<'a, Vec<Block<'a>>>,
+        system: RawTextOr<'a, Vec<Block<'a>>>,
         tools: Vec<Tool<'a>>,
         tool_choice: ToolChoice<'a>,
         max_tokens: Number,
@@ -65,18 +65,18 @@ object! {
     }
 }
 
-object! { Message { role: Text<'a>, content: TextOr<'a, Vec<Block<'a>>> } }
+object! { Message { role: Text<'a>, content: RawTextOr<'a, Vec<Block<'a>>> } }
 
 object! {
     /// A block of any type.
     Block {
         kind: Text<'a>,
-        text: Text<'a>,
+        text: RawText<'a>,
         id: Text<'a>,
         name: Text<'a>,
         input: Value<'a>,
         tool_use_id: Text<'a>,
-        content: TextOr<'a, Inside<'a>>,
+        content: RawTextOr<'a, Inside<'a>>,
         is_error: bool,
         source: TextOr<'a, Source<'a>>,
         title: Text<'a>,

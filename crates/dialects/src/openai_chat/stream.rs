@@ -1,6 +1,9 @@
 //! Chunks of a streamed completion.
 
+mod blocks;
+mod call;
 mod choice;
+mod chunk;
 mod decode;
 mod encode;
 mod observe;

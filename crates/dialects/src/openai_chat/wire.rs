@@ -5,7 +5,7 @@ use penstock_core::{Number, Usage};
 use serde::Deserialize;
 
 use crate::envelope::Envelope;
-use crate::object::{Text, TextOr, Value, object};
+use crate::object::{RawText, RawTextOr, Text, TextOr, Value, object};
 use crate::patch::Patch;
 use crate::scan::Scanner;
 
@@ -76,7 +76,7 @@ object! {
     /// A message of a conversation, of an answer or, in pieces, of a stream.
     Message {
         role: Text<'a>,
-        content: TextOr<'a, Vec<Part<'a>>>,
+        content: RawTextOr<'a, Vec<Part<'a>>>,
         refusal: Text<'a>,
         reasoning_content: Text<'a>,
         reasoning: Text<'a>,
@@ -89,7 +89,7 @@ object! {
     /// A part of a message.
     Part {
         kind: Text<'a>,
-        text: Text<'a>,
+        text: RawText<'a>,
         refusal: Text<'a>,
         image_url: TextOr<'a, ImageUrl<'a>>,
         file: File<'a>,
@@ -99,7 +99,10 @@ object! {
 
 object! { ImageUrl { url: Text<'a> } }
 
-object! { File { file_data: Text<'a>, filename: Text<'a> } }
+object! {
+    #[expect(clippy::struct_field_names, reason = "the names are those of the wire")]
+    File { file_data: Text<'a>, filename: Text<'a> }
+}
 
 object! {
     /// A call of a tool, whole or in pieces; `index` is there in streams only.

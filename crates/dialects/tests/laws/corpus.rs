@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use penstock_core::Dialect;
-use penstock_core::canonical::Origin;
+use penstock_core::canonical::{CanonicalRequest, CanonicalResponse, Origin};
+use penstock_core::{Dialect, Json};
 use penstock_dialects::codec::{Client, Codec, Target, codec};
 
 /// The dialects that take part.
@@ -12,10 +12,28 @@ pub(crate) fn dialects() -> impl Iterator<Item = (Dialect, &'static dyn Codec)> 
 }
 
 /// A file of the corpus.
+#[derive(Clone)]
 pub(crate) struct Fixture {
     pub(crate) dialect: Dialect,
     pub(crate) name: String,
     pub(crate) body: Vec<u8>,
+}
+
+impl Fixture {
+    /// The request it is.
+    pub(crate) fn request(&self) -> CanonicalRequest {
+        codec(self.dialect).unwrap().decode_request(&self.body).unwrap()
+    }
+
+    /// The answer it is.
+    pub(crate) fn response(&self) -> CanonicalResponse {
+        codec(self.dialect).unwrap().decode_response(&self.body, &origin(self.dialect)).unwrap()
+    }
+}
+
+/// A body as JSON.
+pub(crate) fn json(body: &[u8]) -> Json {
+    Json::parse(String::from_utf8(body.to_vec()).unwrap()).unwrap()
 }
 
 fn folder(dialect: Dialect, kind: &str) -> PathBuf {
@@ -38,6 +56,13 @@ pub(crate) fn fixtures(kind: &str, least: usize) -> Vec<Fixture> {
         }
     }
     found
+}
+
+/// The fixture of that name.
+pub(crate) fn fixture(dialect: Dialect, kind: &str, name: &str) -> Fixture {
+    let found =
+        fixtures(kind, 1).into_iter().find(|fixture| fixture.dialect == dialect && fixture.name == name);
+    found.unwrap_or_else(|| panic!("{dialect} has no {kind}/{name}"))
 }
 
 /// A fixture of another kind by the same name.

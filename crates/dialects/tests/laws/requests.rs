@@ -4,11 +4,7 @@ use penstock_core::Json;
 use penstock_dialects::codec::codec;
 use penstock_dialects::loss::LossKind;
 
-use crate::corpus::{Faults, Fixture, dialects, fixtures, target};
-
-fn json(body: &[u8]) -> Json {
-    Json::parse(String::from_utf8(body.to_vec()).unwrap()).unwrap()
-}
+use crate::corpus::{Faults, Fixture, dialects, fixtures, json, target};
 
 fn round_trip(fixture: &Fixture) -> Result<Json, String> {
     let codec = codec(fixture.dialect).unwrap();
@@ -38,7 +34,7 @@ fn a_request_comes_back_as_it_was() {
 fn every_request_can_be_written_in_every_dialect() {
     let mut faults = Faults::default();
     for fixture in fixtures("requests", 40) {
-        let request = codec(fixture.dialect).unwrap().decode_request(&fixture.body).unwrap();
+        let request = fixture.request();
         for (to, codec) in dialects() {
             let encoded = match codec.encode_request(&request, &target(to)) {
                 Ok(encoded) => encoded,
@@ -60,7 +56,7 @@ fn every_request_can_be_written_in_every_dialect() {
 fn what_is_not_lost_arrives() {
     let mut faults = Faults::default();
     for fixture in fixtures("requests", 40) {
-        let request = codec(fixture.dialect).unwrap().decode_request(&fixture.body).unwrap();
+        let request = fixture.request();
         for (to, codec) in dialects().filter(|(to, _)| *to != fixture.dialect) {
             let Ok(encoded) = codec.encode_request(&request, &target(to)) else { continue };
             let Ok(back) = codec.decode_request(&encoded.body) else { continue };

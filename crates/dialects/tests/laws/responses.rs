@@ -3,11 +3,7 @@
 use penstock_core::Json;
 use penstock_dialects::codec::codec;
 
-use crate::corpus::{Faults, client, dialects, fixtures, origin};
-
-fn json(body: &[u8]) -> Json {
-    Json::parse(String::from_utf8(body.to_vec()).unwrap()).unwrap()
-}
+use crate::corpus::{Faults, client, dialects, fixtures, json, origin};
 
 #[test]
 fn an_answer_comes_back_as_it_was() {
@@ -35,8 +31,7 @@ fn an_answer_comes_back_as_it_was() {
 fn every_answer_can_be_written_in_every_dialect() {
     let mut faults = Faults::default();
     for fixture in fixtures("responses", 25) {
-        let response =
-            codec(fixture.dialect).unwrap().decode_response(&fixture.body, &origin(fixture.dialect)).unwrap();
+        let response = fixture.response();
         for (to, codec) in dialects() {
             let encoded = codec.encode_response(&response, &client());
             match codec.decode_response(&encoded.body, &origin(to)) {

@@ -451,8 +451,7 @@ fn a_carrier_makes_a_request_of_the_same_dialect_leave_out_what_belongs_to_other
     );
     let prepared = prepared(&chat(body), &candidate("openai", "gpt-4o"));
     assert!(prepared.back.is_none(), "the answer passes as it is");
-    let expected =
-        r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yes"}]}"#;
+    let expected = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yes"}]}"#;
     assert_eq!(text(prepared.request.into_body()), expected);
 }
 

@@ -28,7 +28,7 @@ fn stop(index: usize) -> CanonicalChunk {
     CanonicalChunk::ContentBlockStop { index }
 }
 
-fn fold(chunks: impl IntoIterator<Item = CanonicalChunk>) -> Result<CanonicalResponse, FoldError> {
+fn fold(chunks: impl IntoIterator<Item = CanonicalChunk>) -> Result<CanonicalResponse, OrderError> {
     let mut fold = Fold::default();
     chunks.into_iter().try_for_each(|chunk| fold.push(chunk))?;
     fold.finish()
@@ -68,18 +68,20 @@ fn a_stream_becomes_the_answer() {
 
 #[test]
 fn what_is_out_of_order_is_refused() {
+    let said = CanonicalResponse { content: vec![ContentBlock::text("x")], ..CanonicalResponse::default() };
     let cases = [
-        (vec![text(0)], FoldError::Start),
-        (vec![start(), start()], FoldError::Start),
-        (vec![start(), text(1)], FoldError::Index { expected: 0, found: 1 }),
-        (vec![start(), text(0), text(0)], FoldError::Index { expected: 1, found: 0 }),
-        (vec![start(), text(0), delta(1, "x")], FoldError::NotOpen(1)),
-        (vec![start(), text(0), stop(0), delta(0, "x")], FoldError::NotOpen(0)),
-        (vec![start(), text(0), stop(0), stop(0)], FoldError::NotOpen(0)),
-        (vec![start(), tool(0), delta(0, "x")], FoldError::Unfit { index: 0, delta: "text_delta" }),
-        (vec![start(), text(0), CanonicalChunk::MessageStop], FoldError::StillOpen(0)),
-        (vec![start(), CanonicalChunk::MessageStop, text(0)], FoldError::AfterStop),
-        (vec![start(), text(0), stop(0)], FoldError::NoStop),
+        (vec![text(0)], OrderError::Start),
+        (vec![start(), start()], OrderError::Start),
+        (vec![CanonicalChunk::MessageStart { message: Box::new(said) }], OrderError::Content),
+        (vec![start(), text(1)], OrderError::Index { expected: 0, found: 1 }),
+        (vec![start(), text(0), text(0)], OrderError::Index { expected: 1, found: 0 }),
+        (vec![start(), text(0), delta(1, "x")], OrderError::NotOpen(1)),
+        (vec![start(), text(0), stop(0), delta(0, "x")], OrderError::NotOpen(0)),
+        (vec![start(), text(0), stop(0), stop(0)], OrderError::NotOpen(0)),
+        (vec![start(), tool(0), delta(0, "x")], OrderError::Unfit { index: 0, delta: "text_delta" }),
+        (vec![start(), text(0), CanonicalChunk::MessageStop], OrderError::StillOpen(0)),
+        (vec![start(), CanonicalChunk::MessageStop, text(0)], OrderError::AfterStop),
+        (vec![start(), text(0), stop(0)], OrderError::NoStop),
     ];
     for (chunks, expected) in cases {
         assert_eq!(fold(chunks.clone()).unwrap_err(), expected, "{chunks:?}");

@@ -1,199 +1,134 @@
 //! From the canonical form to the wire.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use bytes::{BufMut, BytesMut};
-use penstock_core::Json;
-use penstock_core::canonical::{
-    CanonicalChunk, CanonicalResponse, CanonicalUsage, ContentBlock, Delta, Extensions, MessageDelta,
-    Thinking,
-};
+use penstock_core::canonical::{CanonicalChunk, CanonicalResponse, CanonicalUsage, MessageDelta};
 
 use super::super::{DIALECT, encode, wire};
+use super::blocks::Blocks;
 use crate::codec::{StreamEncoder, write};
 use crate::loss::{Loss, Losses, Path};
-use crate::object::{null, rest};
+use crate::object::{Rest, Text, is_foreign, null, rest};
 
 /// Writes a stream.
 pub(in super::super) struct Encoder {
     losses: Losses,
-    /// The places that blocks have here; one that cannot be written has none.
-    places: HashMap<usize, usize>,
-    next: usize,
-    /// Thoughts of another origin, whose carrier comes when they end.
-    thoughts: HashMap<usize, Thinking>,
-    foreign: bool,
+    blocks: Blocks,
+    /// An answer of another dialect, without its content. Here its end is one event, the last but one.
+    foreign: Option<CanonicalResponse>,
 }
 
 impl Encoder {
     pub(in super::super) fn new() -> Self {
-        Self {
-            losses: Losses::to(DIALECT),
-            places: HashMap::new(),
-            next: 0,
-            thoughts: HashMap::new(),
-            foreign: true,
-        }
+        Self { losses: Losses::to(DIALECT), blocks: Blocks::default(), foreign: None }
     }
 
     fn start(&mut self, message: &CanonicalResponse, out: &mut BytesMut) {
-        self.foreign = message.extensions.get(DIALECT, "~from").is_none();
-        let mut wire = encode::head(message, &mut self.losses);
+        let mut wire = encode::head(message, &mut Losses::to(DIALECT));
         wire.content = Some(Vec::new());
-        if wire.usage.is_none() && self.foreign {
-            wire.usage = Some(encode::no_usage(&mut Losses::to(DIALECT)));
-        }
-        for name in ["stop_reason", "stop_sequence"] {
-            if self.foreign {
-                wire.rest.push((Cow::Borrowed(name), null()));
-            }
+        if is_foreign(&message.extensions, DIALECT) {
+            self.foreign = Some(CanonicalResponse { content: Vec::new(), ..message.clone() });
+            // the figures come at the end
+            wire.usage = wire.usage.or_else(|| Some(encode::no_usage()));
+            wire.rest.extend(["stop_reason", "stop_sequence"].map(|name| (Cow::Borrowed(name), null())));
+        } else {
+            self.note(message);
         }
         put("message_start", wire::Event { message: Some(wire), ..wire::Event::default() }, out);
     }
 
-    fn begin(&mut self, index: usize, block: &ContentBlock, out: &mut BytesMut) {
-        let mut input = None;
-        let at = Path::Root.field("content");
-        let Some(mut wire) = encode::answer_block(at.index(index), block, &mut self.losses) else {
-            return;
-        };
-        match block {
-            ContentBlock::ToolUse(tool) if tool.input.text() != "{}" && self.foreign => {
-                // a client puts inputs together from pieces, and starts with nothing
-                input = Some(tool.input.text().to_owned());
-                wire.input =
-                    Some(crate::object::Value(Cow::Owned(Json::object::<&str>(&[]).raw().to_owned())));
-            }
-            ContentBlock::Thinking(thought) if thought.origin.dialect != DIALECT => {
-                wire.signature = Some("".into());
-                self.thoughts.insert(index, thought.clone());
-            }
-            _ => {}
-        }
-        let place = self.next;
-        self.next += 1;
-        self.places.insert(index, place);
-        let event = wire::Event { index: Some(place), content_block: Some(wire), ..wire::Event::default() };
-        put("content_block_start", event, out);
-        if let Some(input) = input {
-            self.delta(
-                place,
-                wire::Delta { partial_json: Some(input.into()), ..kind("input_json_delta") },
-                out,
-            );
+    /// Notes what an answer has of other dialects beside its content.
+    fn note(&mut self, message: &CanonicalResponse) {
+        self.losses.extensions(Path::Root, &message.extensions);
+        if let Some(usage) = &message.usage {
+            encode::usage(usage, &mut self.losses);
         }
     }
 
-    fn delta(&self, place: usize, delta: wire::Delta<'_>, out: &mut BytesMut) {
-        let event = wire::Event { index: Some(place), delta: Some(delta), ..wire::Event::default() };
-        put("content_block_delta", event, out);
-    }
-
-    fn more(&mut self, index: usize, delta: &Delta, out: &mut BytesMut) {
-        let Some(place) = self.places.get(&index).copied() else { return };
-        let written = match delta {
-            Delta::TextDelta { text } => {
-                wire::Delta { text: Some(text.as_str().into()), ..kind("text_delta") }
-            }
-            Delta::InputJsonDelta { partial_json } => {
-                wire::Delta { partial_json: Some(partial_json.as_str().into()), ..kind("input_json_delta") }
-            }
-            Delta::ThinkingDelta { text } => {
-                wire::Delta { thinking: Some(text.as_str().into()), ..kind("thinking_delta") }
-            }
-            Delta::SignatureDelta { signature } => {
-                if let Some(thought) = self.thoughts.get_mut(&index) {
-                    thought.signature.get_or_insert_default().push_str(signature);
-                    return;
-                }
-                wire::Delta { signature: Some(signature.as_str().into()), ..kind("signature_delta") }
-            }
-            Delta::ExtensionsDelta { extensions } => return self.extend(index, place, extensions, out),
-        };
-        self.delta(place, written, out);
-    }
-
-    /// Citations are what this dialect adds to a block in a stream.
-    fn extend(&mut self, index: usize, place: usize, extensions: &Extensions, out: &mut BytesMut) {
-        self.losses.extensions(Path::Root.field("content").index(index), extensions);
-        let citations = extensions.get(DIALECT, "citations").and_then(Json::elements);
-        for citation in citations.unwrap_or_default() {
-            self.delta(
-                place,
-                wire::Delta { citation: Some((&citation).into()), ..kind("citations_delta") },
-                out,
-            );
-        }
-    }
-
-    fn close(&mut self, index: usize, out: &mut BytesMut) {
-        let Some(place) = self.places.remove(&index) else { return };
-        if let Some(thought) = self.thoughts.remove(&index) {
-            let signature = encode::signature(&thought);
-            self.delta(place, wire::Delta { signature, ..kind("signature_delta") }, out);
-        }
-        put("content_block_stop", wire::Event { index: Some(place), ..wire::Event::default() }, out);
-    }
-
+    /// A piece of the end, as this dialect's own providers tell it.
     fn message(&mut self, delta: &MessageDelta, usage: Option<&CanonicalUsage>, out: &mut BytesMut) {
         self.losses.extensions(Path::Root, &delta.extensions);
-        let mut inside = wire::Delta {
-            stop_reason: encode::stop_reason(delta.stop_reason, &delta.extensions),
-            stop_sequence: delta.stop_sequence.as_deref().map(Into::into),
-            rest: rest(&delta.extensions, DIALECT),
-            ..wire::Delta::default()
-        };
-        for (name, there) in
-            [("stop_reason", inside.stop_reason.is_some()), ("stop_sequence", inside.stop_sequence.is_some())]
-        {
-            if !there && !inside.rest.iter().any(|(known, _)| known == name) {
-                inside.rest.push((Cow::Borrowed(name), null()));
-            }
-        }
         let usage = usage.map(|usage| encode::usage(usage, &mut self.losses));
-        // a client waits for these figures
-        let usage = usage.or_else(|| self.foreign.then(|| encode::no_usage(&mut self.losses)));
-        put("message_delta", wire::Event { delta: Some(inside), usage, ..wire::Event::default() }, out);
+        let reason = encode::stop_reason(delta.stop_reason, &delta.extensions);
+        put_end(reason, delta.stop_sequence.as_deref(), rest(&delta.extensions, DIALECT), usage, out);
+    }
+
+    /// The whole end.
+    fn end(&mut self, answer: &CanonicalResponse, out: &mut BytesMut) {
+        let calls = self.blocks.have_called();
+        let reason = encode::foreign_stop_reason(answer.stop_reason, calls, &mut self.losses);
+        self.losses.extensions(Path::Root, &answer.extensions);
+        let usage = answer.usage.as_ref().map(|usage| encode::usage(usage, &mut self.losses));
+        let usage = usage.unwrap_or_else(|| {
+            encode::usage_filled(&mut self.losses);
+            encode::no_usage()
+        });
+        put_end(Some(reason.into()), answer.stop_sequence.as_deref(), Rest::new(), Some(usage), out);
     }
 }
 
-fn kind(name: &'static str) -> wire::Delta<'static> {
-    wire::Delta { kind: Some(name.into()), ..wire::Delta::default() }
+fn put_end(
+    stop_reason: Option<Text<'_>>,
+    stop_sequence: Option<&str>,
+    rest: Rest<'_>,
+    usage: Option<wire::UsageReport<'_>>,
+    out: &mut BytesMut,
+) {
+    let stop_sequence = stop_sequence.map(Into::into);
+    let mut delta = wire::Delta { stop_reason, stop_sequence, rest, ..wire::Delta::default() };
+    let there =
+        [("stop_reason", delta.stop_reason.is_some()), ("stop_sequence", delta.stop_sequence.is_some())];
+    for (name, there) in there {
+        if !there && !delta.rest.iter().any(|(known, _)| known == name) {
+            delta.rest.push((Cow::Borrowed(name), null()));
+        }
+    }
+    put("message_delta", wire::Event { delta: Some(delta), usage, ..wire::Event::default() }, out);
 }
 
-fn put(name: &'static str, event: wire::Event<'_>, out: &mut BytesMut) {
+/// An event.
+pub(super) fn put(name: &'static str, event: wire::Event<'_>, out: &mut BytesMut) {
     let event = wire::Event { kind: Some(name.into()), ..event };
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\ndata: ");
     if serde_json::to_writer((&mut *out).writer(), &event).is_err() {
         // a `BytesMut` takes everything
-        out.extend_from_slice(&write(&event));
+        out.extend_from_slice(&write(&event, 0));
     }
     out.extend_from_slice(b"\n\n");
 }
 
 impl StreamEncoder for Encoder {
     fn chunk(&mut self, chunk: &CanonicalChunk, out: &mut BytesMut) {
+        let Self { blocks, losses, .. } = self;
         match chunk {
             CanonicalChunk::MessageStart { message } => self.start(message, out),
             CanonicalChunk::ContentBlockStart { index, content_block } => {
-                self.begin(*index, content_block, out)
+                blocks.begin(*index, content_block, self.foreign.is_some(), losses, out);
             }
-            CanonicalChunk::ContentBlockDelta { index, delta } => self.more(*index, delta, out),
-            CanonicalChunk::ContentBlockStop { index } => self.close(*index, out),
-            CanonicalChunk::MessageDelta { delta, usage } => self.message(delta, usage.as_ref(), out),
-            CanonicalChunk::MessageStop => put("message_stop", wire::Event::default(), out),
+            CanonicalChunk::ContentBlockDelta { index, delta } => blocks.more(*index, delta, losses, out),
+            CanonicalChunk::ContentBlockStop { index } => blocks.close(*index, losses, out),
+            CanonicalChunk::MessageDelta { delta, usage } => match &mut self.foreign {
+                Some(answer) => answer.update(delta.clone(), usage.clone()),
+                None => self.message(delta, usage.as_ref(), out),
+            },
+            CanonicalChunk::MessageStop => {
+                if let Some(answer) = self.foreign.take() {
+                    self.end(&answer, out);
+                }
+                put("message_stop", wire::Event::default(), out);
+            }
             CanonicalChunk::Opaque(event) if event.dialect == DIALECT => {
                 let name = encode::event_name(&event.value);
                 out.extend_from_slice(format!("event: {name}\ndata: {}\n\n", event.value).as_bytes());
             }
-            CanonicalChunk::Opaque(_) => self.losses.dropped(Path::Root, "an event only one dialect knows"),
+            CanonicalChunk::Opaque(_) => losses.event(),
         }
     }
 
     fn take_losses(&mut self) -> Vec<Loss> {
-        std::mem::replace(&mut self.losses, Losses::to(DIALECT)).into_list()
+        self.losses.take()
     }
 }

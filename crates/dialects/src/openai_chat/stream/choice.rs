@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 
 use penstock_core::Json;
-use penstock_core::canonical::{
-    BlockExtras, CanonicalChunk, CanonicalResponse, ContentBlock, Delta, Extensions, Opaque, Origin, ToolUse,
-};
-use serde::de::IgnoredAny;
+use penstock_core::canonical::{CanonicalChunk, CanonicalResponse, ContentBlock, Delta, Origin};
 
 use super::super::{DIALECT, decode, wire};
+use super::call::Calls;
 use super::decode::{begin, piece};
-use crate::codec::{DecodeError, StreamError};
-use crate::object::{Text, TextOr, extensions, fields};
+use crate::codec::StreamError;
+use crate::object::{RawTextOr, Text, fields};
 
 /// Texts that come in pieces, wherever in a delta they stand.
-const JOINED: &[&str] = &["arguments", "input", "data", "transcript"];
+pub(super) const JOINED: &[&str] = &["arguments", "input", "data", "transcript"];
 
 /// The kinds of running text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,25 +34,35 @@ impl Running {
     }
 }
 
-/// A tool call that has begun.
-struct Call {
-    wire_index: usize,
-    id: String,
-    block: usize,
-    arguments: String,
-    open: bool,
+/// The places of blocks, and the text that is open.
+#[derive(Default)]
+pub(super) struct Places {
+    next: usize,
+    open: Option<(Running, usize)>,
+}
+
+impl Places {
+    /// The place of the next block.
+    pub(super) const fn next(&mut self) -> usize {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// Ends the text that is open.
+    pub(super) fn close_text(&mut self, out: &mut Vec<CanonicalChunk>) {
+        if let Some((_, index)) = self.open.take() {
+            out.push(CanonicalChunk::ContentBlockStop { index });
+        }
+    }
 }
 
 /// Reads the deltas of one choice.
 pub(super) struct ChoiceDecoder {
     origin: Origin,
-    next: usize,
-    open: Option<(Running, usize)>,
+    places: Places,
     /// Whether a running text has said anything yet.
     said: BTreeMap<Running, bool>,
-    calls: Vec<Call>,
-    /// Calls that are gathered: those of kinds that cannot be streamed on, and those that came too early.
-    held: BTreeMap<usize, Json>,
+    calls: Calls,
     left_choice: Json,
     left_message: Json,
     role: Option<String>,
@@ -66,11 +74,9 @@ impl ChoiceDecoder {
         let nothing = Json::object::<&str>(&[]);
         Self {
             origin,
-            next: 0,
-            open: None,
+            places: Places::default(),
             said: BTreeMap::new(),
-            calls: Vec::new(),
-            held: BTreeMap::new(),
+            calls: Calls::default(),
             left_choice: nothing.clone(),
             left_message: nothing,
             role: None,
@@ -106,13 +112,13 @@ impl ChoiceDecoder {
             self.text(kind, text, out);
         }
         match delta.content {
-            Some(TextOr::Text(text)) => self.text(Running::Content, Some(text), out),
-            Some(TextOr::Other(parts)) => self.parts(parts, out),
+            Some(RawTextOr::Text(text)) => self.text(Running::Content, Some(Text(text.to_str())), out),
+            Some(RawTextOr::Other(parts)) => self.parts(parts, out),
             None => {}
         }
         self.text(Running::Refusal, delta.refusal, out);
         for call in delta.tool_calls.into_iter().flatten() {
-            self.call(call, out)?;
+            self.calls.take(call, &mut self.places, out)?;
         }
         Ok(())
     }
@@ -123,12 +129,12 @@ impl ChoiceDecoder {
         if text.is_empty() {
             return;
         }
-        let index = match self.open {
+        let index = match self.places.open {
             Some((open, index)) if open == kind => index,
             _ => {
-                self.close_text(out);
-                let index = self.place();
-                self.open = Some((kind, index));
+                self.places.close_text(out);
+                let index = self.places.next();
+                self.places.open = Some((kind, index));
                 let block = match kind {
                     Running::Content => ContentBlock::text(""),
                     Running::Refusal => decode::refusal(String::new()),
@@ -152,130 +158,18 @@ impl ChoiceDecoder {
 
     /// Content in parts comes whole.
     fn parts(&mut self, parts: Vec<wire::Part<'_>>, out: &mut Vec<CanonicalChunk>) {
-        self.close_text(out);
+        self.places.close_text(out);
         for part in parts {
-            let index = self.place();
+            let index = self.places.next();
             out.push(begin(index, decode::part(part)));
             out.push(CanonicalChunk::ContentBlockStop { index });
         }
     }
 
-    fn place(&mut self) -> usize {
-        self.next += 1;
-        self.next - 1
-    }
-
-    fn close_text(&mut self, out: &mut Vec<CanonicalChunk>) {
-        if let Some((_, index)) = self.open.take() {
-            out.push(CanonicalChunk::ContentBlockStop { index });
-        }
-    }
-
-    fn call(&mut self, call: wire::ToolCall<'_>, out: &mut Vec<CanonicalChunk>) -> Result<(), StreamError> {
-        let index = call.index.unwrap_or(self.calls.len());
-        let known = self.calls.iter().rposition(|known| known.wire_index == index);
-        let same = |known: &Call| call.id.as_deref().is_none_or(|id| id.is_empty() || id == known.id);
-        if let Some(at) = known.filter(|at| same(&self.calls[*at])) {
-            return self.more(at, call, out);
-        }
-        let begins =
-            call.id.is_some() && call.function.as_ref().is_some_and(|function| function.name.is_some());
-        let held = self.held.contains_key(&index);
-        if held || !begins || index > self.calls.len() + self.held.len() || !self.held.is_empty() {
-            let call = wire::ToolCall { index: None, ..call };
-            let value = Json::of(&call);
-            match self.held.get_mut(&index) {
-                Some(known) => known.accumulate(value, JOINED),
-                None => drop(self.held.insert(index, value)),
-            }
-            return Ok(());
-        }
-        self.begin(index, call, out)
-    }
-
-    fn begin(
-        &mut self,
-        wire_index: usize,
-        call: wire::ToolCall<'_>,
-        out: &mut Vec<CanonicalChunk>,
-    ) -> Result<(), StreamError> {
-        self.close_text(out);
-        self.close_whole(out);
-        let block = self.place();
-        let id = call.id.clone().map(Text::into_owned).unwrap_or_default();
-        let name = call.function.as_ref().and_then(|function| function.name.clone());
-        let name = name.map(Text::into_owned).unwrap_or_default();
-        let extras = BlockExtras::default();
-        let tool = ToolUse { id: id.clone(), name, input: Json::object::<&str>(&[]), extras };
-        out.push(begin(block, ContentBlock::ToolUse(tool)));
-        self.calls.push(Call { wire_index, id, block, arguments: String::new(), open: true });
-        self.more(self.calls.len() - 1, call, out)
-    }
-
-    fn more(
-        &mut self,
-        at: usize,
-        call: wire::ToolCall<'_>,
-        out: &mut Vec<CanonicalChunk>,
-    ) -> Result<(), StreamError> {
-        let known = &mut self.calls[at];
-        let mut added = extensions(DIALECT, call.rest);
-        if let Some(function) = call.function {
-            if !function.rest.is_empty() {
-                added.set(DIALECT, "~function", Json::object(&fields(function.rest)));
-            }
-            let text = function.arguments.map(Text::into_owned).unwrap_or_default();
-            if !text.is_empty() && !known.open {
-                return Err(late());
-            }
-            known.arguments.push_str(&text);
-            if !text.is_empty() {
-                out.push(piece(known.block, Delta::InputJsonDelta { partial_json: text }));
-            }
-        }
-        if !added.is_empty() {
-            if !known.open {
-                return Err(late());
-            }
-            out.push(piece(known.block, Delta::ExtensionsDelta { extensions: added }));
-        }
-        Ok(())
-    }
-
-    /// Closes the calls whose arguments are complete: the next one has begun. Providers that write several
-    /// at once keep theirs open.
-    fn close_whole(&mut self, out: &mut Vec<CanonicalChunk>) {
-        for call in self.calls.iter_mut().filter(|call| call.open) {
-            if serde_json::from_str::<IgnoredAny>(&call.arguments).is_ok() {
-                call.close(out);
-            }
-        }
-    }
-
     /// Ends all blocks.
     pub(super) fn close(&mut self, out: &mut Vec<CanonicalChunk>) -> Result<(), StreamError> {
-        self.close_text(out);
-        for (index, value) in std::mem::take(&mut self.held) {
-            let call: wire::ToolCall<'_> = value.read().ok_or_else(late)?;
-            if call.function.is_some() {
-                self.begin(index, call, out)?;
-            } else {
-                self.close_calls(out);
-                let value = Json::object(&[("tool_call", value.clone())]);
-                let block = self.place();
-                let opaque = Opaque { dialect: DIALECT, value, origin: None };
-                out.push(begin(block, ContentBlock::Opaque(opaque)));
-                out.push(CanonicalChunk::ContentBlockStop { index: block });
-            }
-        }
-        self.close_calls(out);
-        Ok(())
-    }
-
-    fn close_calls(&mut self, out: &mut Vec<CanonicalChunk>) {
-        for call in self.calls.iter_mut().filter(|call| call.open) {
-            call.close(out);
-        }
+        self.places.close_text(out);
+        self.calls.close(&mut self.places, out)
     }
 
     /// Lays what is left of the choice into the response.
@@ -302,21 +196,4 @@ impl ChoiceDecoder {
         }
         decode::put_left(response, choice, message);
     }
-}
-
-impl Call {
-    fn close(&mut self, out: &mut Vec<CanonicalChunk>) {
-        self.open = false;
-        let mut notes = Extensions::default();
-        decode::input(&self.arguments, &mut notes);
-        if !notes.is_empty() {
-            out.push(piece(self.block, Delta::ExtensionsDelta { extensions: notes }));
-        }
-        out.push(CanonicalChunk::ContentBlockStop { index: self.block });
-    }
-}
-
-fn late() -> StreamError {
-    let problem = "a tool call goes on after its arguments were complete";
-    StreamError::Malformed(DecodeError::new("choices[].delta.tool_calls", problem))
 }
