@@ -9,6 +9,8 @@ use super::request::Ask;
 use super::script::Flag;
 
 const ID: &str = "msg_01Scripted23456789ABCDEFG";
+/// Reasoning that only the provider can read.
+const REDACTED: &str = "EmwKAhgBEgyScriptedRedacted+/w==";
 const CALL_IDS: [&str; 2] = ["toolu_01Scripted00000000000001", "toolu_01Scripted00000000000002"];
 
 pub(super) fn json(ask: &Ask) -> Part {
@@ -18,6 +20,7 @@ pub(super) fn json(ask: &Ask) -> Part {
             r#"{"type":"thinking","thinking":$thoughts,"signature":"$signature"}"#,
             &[("thoughts", &quote(THOUGHTS)), ("signature", SIGNATURE)],
         ));
+        blocks.extend(redacted(ask));
     }
     let calls = tool_calls(ask);
     if calls.is_empty() {
@@ -31,12 +34,13 @@ pub(super) fn json(ask: &Ask) -> Part {
     }
     let usage = reported(ask);
     let body = fill(
-        r#"{"id":"$id","type":"message","role":"assistant","model":$model,"content":[$content],"stop_reason":$stop,"stop_sequence":null$usage,$oddities}"#,
+        r#"{"id":"$id","type":"message","role":"assistant","model":$model,"content":[$content],"stop_reason":$stop,"stop_sequence":$sequence$usage,$oddities}"#,
         &[
             ("id", ID),
             ("model", &quote(&ask.name)),
             ("content", &blocks.join(",")),
             ("stop", &quote(stop_reason(ask))),
+            ("sequence", &stop_sequence(ask)),
             ("usage", &usage.map(|usage| usage_json(usage, usage.output)).unwrap_or_default()),
             ("oddities", ODDITIES),
         ],
@@ -69,6 +73,9 @@ pub(super) fn stream(ask: &Ask) -> Vec<Part> {
             .collect();
         deltas.push(format!(r#"{{"type":"signature_delta","signature":"{SIGNATURE}"}}"#));
         block(&mut sse, &mut index, r#"{"type":"thinking","thinking":"","signature":""}"#, &deltas);
+        if let Some(redacted) = redacted(ask) {
+            block(&mut sse, &mut index, &redacted, &[]);
+        }
     }
     let calls = tool_calls(ask);
     if calls.is_empty() {
@@ -93,8 +100,12 @@ pub(super) fn stream(ask: &Ask) -> Vec<Part> {
     }
 
     let delta = fill(
-        r#"{"type":"message_delta","delta":{"stop_reason":$stop,"stop_sequence":null}$usage}"#,
-        &[("stop", &quote(stop_reason(ask))), ("usage", &usage.map(final_usage_json).unwrap_or_default())],
+        r#"{"type":"message_delta","delta":{"stop_reason":$stop,"stop_sequence":$sequence}$usage}"#,
+        &[
+            ("stop", &quote(stop_reason(ask))),
+            ("sequence", &stop_sequence(ask)),
+            ("usage", &usage.map(final_usage_json).unwrap_or_default()),
+        ],
     );
     sse.push(Some("message_delta"), &delta);
     if let Some(usage) = usage {
@@ -125,9 +136,25 @@ pub(super) fn count_tokens(ask: &Ask) -> Part {
     Part::new(format!(r#"{{"input_tokens":{}}}"#, usage_of(&ask.script).input))
 }
 
+/// A block of reasoning that nobody else can read, where the script wants one.
+fn redacted(ask: &Ask) -> Option<String> {
+    let block = || fill(r#"{"type":"redacted_thinking","data":"$data"}"#, &[("data", REDACTED)]);
+    ask.script.has(Flag::Redacted).then(block)
+}
+
 fn stop_reason(ask: &Ask) -> &str {
-    let usual = if ask.tools.is_empty() { "end_turn" } else { "tool_use" };
+    let usual = match &ask.script {
+        _ if !ask.tools.is_empty() => "tool_use",
+        script if script.stop_sequence.is_some() => "stop_sequence",
+        script if script.has(Flag::Refusal) => "refusal",
+        _ => "end_turn",
+    };
     ask.script.finish.as_deref().unwrap_or(usual)
+}
+
+/// As JSON.
+fn stop_sequence(ask: &Ask) -> String {
+    ask.script.stop_sequence.as_deref().map_or_else(|| "null".to_owned(), quote)
 }
 
 fn reported(ask: &Ask) -> Option<ReportedUsage> {

@@ -1,13 +1,14 @@
 //! Looks into a conversation, for the answers that depend on it.
 //!
-//! The `echo` directive proves what reached the upstream: the last user text, and how many images and
-//! tool results the request carried, in any dialect.
+//! The `echo` directive proves what reached the upstream: the last user text, how many images the request
+//! carried and how many of them by their URL, and how many tool results, in any dialect.
 
 use anyhow::Result;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// `echo: <last user text>; images: <n>; tool results: <n>`.
+/// `echo: <last user text>; images: <n>; tool results: <n>`; images by URL are counted apart behind the
+/// others if there are any: `images: 3 (1 by URL)`.
 pub(super) fn describe(messages: Option<&RawValue>) -> Result<String> {
     let messages: Value = messages.map_or(Ok(Value::Null), |raw| serde_json::from_str(raw.get()))?;
     let turns = messages.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -19,7 +20,8 @@ pub(super) fn describe(messages: Option<&RawValue>) -> Result<String> {
     };
     let mut seen = Seen::default();
     seen.walk(&messages);
-    Ok(format!("echo: {text}; images: {}; tool results: {}", seen.images, seen.results))
+    let by_url = if seen.by_url > 0 { format!(" ({} by URL)", seen.by_url) } else { String::new() };
+    Ok(format!("echo: {text}; images: {}{by_url}; tool results: {}", seen.images, seen.results))
 }
 
 /// Whether the conversation's last turn hands back what a tool said, so that the answer is text.
@@ -57,6 +59,7 @@ fn texts(content: &Value) -> String {
 #[derive(Default)]
 struct Seen {
     images: usize,
+    by_url: usize,
     results: usize,
 }
 
@@ -71,7 +74,9 @@ impl Seen {
                     ["inlineData", "inline_data", "fileData"].iter().any(|key| fields.contains_key(*key));
                 let result =
                     ["functionResponse", "function_response"].iter().any(|key| fields.contains_key(*key));
-                self.images += usize::from(image || matches!(kind, "image" | "image_url" | "input_image"));
+                let image = image || matches!(kind, "image" | "image_url" | "input_image");
+                self.images += usize::from(image);
+                self.by_url += usize::from(image && is_by_url(fields));
                 self.results += usize::from(
                     result || role == "tool" || matches!(kind, "tool_result" | "function_call_output"),
                 );
@@ -80,4 +85,13 @@ impl Seen {
             _ => {}
         }
     }
+}
+
+/// Whether an image is named by its URL: Anthropic's `source`, OpenAI's `image_url` in both its forms,
+/// Gemini's `fileData`.
+fn is_by_url(image: &serde_json::Map<String, Value>) -> bool {
+    let url = image.get("image_url").and_then(|url| url.get("url").unwrap_or(url).as_str());
+    image.contains_key("fileData")
+        || image.get("source").is_some_and(|source| source["type"] == "url")
+        || url.is_some_and(|url| !url.starts_with("data:"))
 }

@@ -14,6 +14,10 @@ use tokio::time::Instant;
 
 use super::received::{Outcome, Received, ReportedUsage, now_ms};
 
+/// Bytes of request bodies that are kept in all. Beyond, the oldest bodies are let go of, and their
+/// entries stay without them.
+const KEPT_BODIES: usize = 256 << 20;
+
 /// Counts over everything received since the last reset, kept also where entries are dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
@@ -45,6 +49,9 @@ struct Pages {
     entries: VecDeque<Received>,
     totals: Totals,
     last_sequence: u64,
+    /// The bodies that are kept, oldest first, as sequence and length; and the sum of the lengths.
+    bodies: VecDeque<(u64, usize)>,
+    body_bytes: usize,
     /// Entries up to this sequence belong to a time that was reset.
     since: u64,
 }
@@ -112,10 +119,7 @@ impl Ledger {
         pages.totals.received += 1;
         pages.totals.open += 1;
         if self.0.capacity > 0 {
-            if pages.entries.len() == self.0.capacity {
-                pages.entries.pop_front();
-            }
-            pages.entries.push_back(received);
+            pages.keep(received, self.0.capacity);
         }
         drop(pages);
         self.0.changed.notify_waiters();
@@ -128,6 +132,32 @@ impl Ledger {
 }
 
 impl Pages {
+    /// Adds an entry, for which older ones, or the bodies of older ones, may have to go.
+    fn keep(&mut self, received: Received, capacity: usize) {
+        if self.entries.len() == capacity {
+            let oldest = self.entries.pop_front().map(|oldest| oldest.sequence);
+            if self.bodies.front().map(|(sequence, _)| *sequence) == oldest {
+                self.let_go_of_a_body();
+            }
+        }
+        if received.body.is_some() {
+            self.bodies.push_back((received.sequence, received.body_bytes));
+            self.body_bytes += received.body_bytes;
+        }
+        self.entries.push_back(received);
+        while self.body_bytes > KEPT_BODIES {
+            self.let_go_of_a_body();
+        }
+    }
+
+    fn let_go_of_a_body(&mut self) {
+        let Some((sequence, length)) = self.bodies.pop_front() else { return };
+        self.body_bytes -= length;
+        if let Some(entry) = self.entry(sequence) {
+            entry.body = None;
+        }
+    }
+
     fn entry(&mut self, sequence: u64) -> Option<&mut Received> {
         let at = self.entries.binary_search_by_key(&sequence, |entry| entry.sequence).ok()?;
         self.entries.get_mut(at)

@@ -1,10 +1,13 @@
 //! Chat completions as OpenAI documents them: the whole object, and its chunks.
 //!
 //! A stream carries a `usage` key only if the client asked for usage: null on every chunk, then a chunk
-//! of its own with empty choices.
+//! of its own with empty choices. Reasoning comes the way DeepSeek and vLLM send it, which is before the
+//! content and with the other of the two fields null.
 
 use super::received::ReportedUsage;
-use super::render::{ODDITIES, Part, Sse, fill, quote, text_of, text_pieces, tool_calls, usage_of};
+use super::render::{
+    ODDITIES, Part, Sse, THOUGHTS, fill, pieces, quote, text_of, text_pieces, tool_calls, usage_of,
+};
 use super::request::Ask;
 use super::script::Flag;
 
@@ -14,7 +17,8 @@ const CALL_IDS: [&str; 2] = ["call_Scripted00000000000001", "call_Scripted000000
 pub(super) fn json(ask: &Ask) -> Part {
     let calls = tool_calls(ask);
     let (content, tools) = if calls.is_empty() {
-        (quote(&text_of(ask)), String::new())
+        let text = quote(&text_of(ask));
+        (if refuses(ask) { "null".to_owned() } else { text }, String::new())
     } else {
         let calls: Vec<_> = calls
             .iter()
@@ -28,6 +32,11 @@ pub(super) fn json(ask: &Ask) -> Part {
             .collect();
         ("null".to_owned(), format!("\n        \"tool_calls\": [{}],", calls.join(", ")))
     };
+    let reasoning = match &ask.script.reasoning {
+        Some(field) => format!("\n        \"{field}\": {},", quote(THOUGHTS)),
+        None => String::new(),
+    };
+    let refusal = if refuses(ask) { quote(&text_of(ask)) } else { "null".to_owned() };
     let usage = reported(ask);
     let usage_field = match usage {
         Some(usage) => format!("\n  \"usage\": {},", usage_json(usage)),
@@ -44,8 +53,8 @@ pub(super) fn json(ask: &Ask) -> Part {
       "index": 0,
       "message": {
         "role": "assistant",
-        "content": $content,$tools
-        "refusal": null,
+        "content": $content,$reasoning$tools
+        "refusal": $refusal,
         "annotations": []
       },
       "logprobs": null,
@@ -61,7 +70,9 @@ pub(super) fn json(ask: &Ask) -> Part {
             ("id", ID),
             ("model", &quote(&ask.name)),
             ("content", &content),
+            ("reasoning", &reasoning),
             ("tools", &tools),
+            ("refusal", &refusal),
             ("finish", finish(ask)),
             ("usage", &usage_field),
             ("oddities", ODDITIES),
@@ -89,30 +100,15 @@ pub(super) fn stream(ask: &Ask) -> Vec<Part> {
     };
 
     let calls = tool_calls(ask);
+    let open = if calls.is_empty() && ask.script.reasoning.is_none() { r#""""# } else { "null" };
+    let mut first = delta(&format!(r#"{{"role":"assistant","content":{open},"refusal":null}}"#), "null");
     if calls.is_empty() {
-        let first = delta(r#"{"role":"assistant","content":"","refusal":null}"#, "null");
-        let open = first.strip_suffix('}').unwrap_or(&first);
-        sse.push(None, &format!("{open},{ODDITIES}}}"));
-        for piece in text_pieces(ask, &text_of(ask)) {
-            sse.push(None, &delta(&format!(r#"{{"content":{}}}"#, quote(piece)), "null"));
-        }
-    } else {
-        sse.push(None, &delta(r#"{"role":"assistant","content":null,"refusal":null}"#, "null"));
-        for (index, ((name, arguments), id)) in calls.into_iter().zip(CALL_IDS).enumerate() {
-            let index = index.to_string();
-            let opening = fill(
-                r#"{"tool_calls":[{"index":$index,"id":"$id","type":"function","function":{"name":$name,"arguments":""}}]}"#,
-                &[("index", &index), ("id", id), ("name", &quote(name))],
-            );
-            sse.push(None, &delta(&opening, "null"));
-            for piece in super::render::pieces(arguments, 4) {
-                let more = fill(
-                    r#"{"tool_calls":[{"index":$index,"function":{"arguments":$piece}}]}"#,
-                    &[("index", &index), ("piece", &quote(piece))],
-                );
-                sse.push(None, &delta(&more, "null"));
-            }
-        }
+        first.truncate(first.len() - 1);
+        first.extend([",", ODDITIES, "}"]);
+    }
+    sse.push(None, &first);
+    for said in reasoning_deltas(ask).iter().chain(&said_deltas(ask, &calls)) {
+        sse.push(None, &delta(said, "null"));
     }
     sse.push(None, &delta("{}", &quote(finish(ask))));
     if let Some(usage) = usage {
@@ -123,6 +119,56 @@ pub(super) fn stream(ask: &Ask) -> Vec<Part> {
         sse.push(None, "[DONE]");
     }
     sse.parts
+}
+
+/// The deltas that show the reasoning, where the script wants it shown.
+fn reasoning_deltas(ask: &Ask) -> Vec<String> {
+    let Some(field) = &ask.script.reasoning else { return Vec::new() };
+    let pieces = pieces(THOUGHTS, 3).into_iter();
+    pieces.map(|piece| format!(r#"{{"content":null,"{field}":{}}}"#, quote(piece))).collect()
+}
+
+/// The deltas of what is said: a text, a refusal, or calls of tools.
+fn said_deltas(ask: &Ask, calls: &[(&str, &'static str)]) -> Vec<String> {
+    if calls.is_empty() {
+        let text = text_of(ask);
+        let field = if refuses(ask) { "refusal" } else { "content" };
+        let beside = match &ask.script.reasoning {
+            Some(reasoning) => format!(r#","{reasoning}":null"#),
+            None => String::new(),
+        };
+        let pieces = text_pieces(ask, &text).into_iter();
+        return pieces.map(|piece| format!(r#"{{"{field}":{}{beside}}}"#, quote(piece))).collect();
+    }
+    let calls: Vec<Vec<String>> = calls
+        .iter()
+        .zip(CALL_IDS)
+        .enumerate()
+        .map(|(index, ((name, arguments), id))| {
+            let index = index.to_string();
+            let opening = fill(
+                r#"{"tool_calls":[{"index":$index,"id":"$id","type":"function","function":{"name":$name,"arguments":""}}]}"#,
+                &[("index", &index), ("id", id), ("name", &quote(name))],
+            );
+            let more = pieces(arguments, 4).into_iter().map(|piece| {
+                fill(
+                    r#"{"tool_calls":[{"index":$index,"function":{"arguments":$piece}}]}"#,
+                    &[("index", &index), ("piece", &quote(piece))],
+                )
+            });
+            std::iter::once(opening).chain(more).collect()
+        })
+        .collect();
+    if !ask.script.has(Flag::Interleaved) {
+        return calls.concat();
+    }
+    let longest = calls.iter().map(Vec::len).max().unwrap_or_default();
+    (0..longest).flat_map(|at| calls.iter().filter_map(move |call| call.get(at).cloned())).collect()
+}
+
+/// Whether the answer is a refusal; tools are called before there is anything to refuse.
+fn refuses(ask: &Ask) -> bool {
+    ask.script.has(Flag::Refusal) && ask.tools.is_empty()
 }
 
 fn finish(ask: &Ask) -> &str {

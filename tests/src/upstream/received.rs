@@ -62,7 +62,7 @@ pub struct Received {
     pub path: String,
     /// The request's headers; names are lower case.
     pub headers: HeaderMap,
-    /// The body, where the upstream keeps bodies.
+    /// The body, where the upstream keeps bodies and has not let go of this one for younger ones.
     pub body: Option<Bytes>,
     /// The body's length in bytes.
     pub body_bytes: usize,
@@ -88,7 +88,7 @@ impl Received {
 
     /// The body as JSON.
     pub fn json(&self) -> Result<serde_json::Value> {
-        let Some(body) = &self.body else { bail!("the upstream keeps no bodies") };
+        let Some(body) = &self.body else { bail!("the upstream has not kept this body") };
         Ok(serde_json::from_slice(body)?)
     }
 

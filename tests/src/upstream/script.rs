@@ -33,6 +33,12 @@ pub(super) enum Flag {
     Close,
     /// Answer with what was asked: last user text, images and tool results seen.
     Echo,
+    /// Refuse in the dialect's own way.
+    Refusal,
+    /// Show a piece of reasoning that nobody can read as well; Anthropic only.
+    Redacted,
+    /// Stream the arguments of both tool calls side by side; chat completions only.
+    Interleaved,
 }
 
 /// How a connection goes wrong after some parts were sent.
@@ -65,6 +71,10 @@ pub(super) struct Script {
     /// Five-minute and one-hour cache writes; Anthropic only.
     pub(super) cache_write: [u64; 2],
     pub(super) finish: Option<String>,
+    /// The stop sequence that was met.
+    pub(super) stop_sequence: Option<String>,
+    /// The field that a chat completion shows its reasoning in.
+    pub(super) reasoning: Option<String>,
     pub(super) tag: Option<String>,
     pub(super) fail_times: Option<(u32, StatusCode)>,
     pub(super) key: Option<String>,
@@ -101,11 +111,19 @@ impl Script {
             "chunked" => self.flags.push(Flag::Chunked),
             "close" => self.flags.push(Flag::Close),
             "echo" => self.flags.push(Flag::Echo),
+            "refusal" => self.flags.push(Flag::Refusal),
+            "redacted" => self.flags.push(Flag::Redacted),
+            "interleaved" => self.flags.push(Flag::Interleaved),
             "status" => self.status = Some(value.parse()?),
             "html" => self.html = Some(value.parse()?),
             "retry-after" => self.retry_after = Some(value.to_owned()),
             "content-encoding" => self.content_encoding = Some(value.to_owned()),
             "finish" => self.finish = Some(value.to_owned()),
+            "stop-sequence" => self.stop_sequence = Some(value.to_owned()),
+            "reasoning" => {
+                let field = if value.is_empty() { "reasoning_content" } else { value };
+                self.reasoning = Some(field.to_owned());
+            }
             "tag" => self.tag = Some(value.to_owned()),
             "key" => self.key = Some(value.to_owned()),
             "chunks" => self.chunks = Some(value.parse()?),

@@ -95,6 +95,99 @@ async fn chat_streams_usage_only_when_asked() -> Result<()> {
 }
 
 #[tokio::test]
+async fn chat_shows_reasoning_refusals_and_calls_side_by_side() -> Result<()> {
+    let upstream = ScriptedUpstream::start().await?;
+    let path = "/v1/chat/completions";
+    let (_, whole) = ask(&upstream, path, chat("scripted@reasoning", false)).await?;
+    let whole: Value = serde_json::from_str(&whole)?;
+    assert_eq!(whole.pointer("/choices/0/message/reasoning_content"), Some(&THOUGHTS.into()));
+    let (_, text) = ask(&upstream, path, chat("scripted@reasoning=reasoning", true)).await?;
+    let streamed = events(&text);
+    assert_eq!(joined(&streamed, "/choices/0/delta/reasoning"), THOUGHTS);
+    assert_eq!(joined(&streamed, "/choices/0/delta/content"), expected_text("scripted")?);
+
+    let (_, refused) = ask(&upstream, path, chat("scripted@refusal", true)).await?;
+    let refused = events(&refused);
+    assert_eq!(joined(&refused, "/choices/0/delta/refusal"), expected_text("scripted")?);
+    assert_eq!(joined(&refused, "/choices/0/delta/content"), "");
+
+    let mut body = chat("scripted@interleaved", true);
+    body["tools"] = json!([{"function": {"name": "one"}}, {"function": {"name": "two"}}]);
+    let (_, calls) = ask(&upstream, path, body).await?;
+    let calls: Vec<_> = events(&calls)
+        .iter()
+        .filter_map(|event| event.pointer("/choices/0/delta/tool_calls/0/index")?.as_u64())
+        .collect();
+    assert_eq!(calls, [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn messages_redact_refuse_and_stop() -> Result<()> {
+    let upstream = ScriptedUpstream::start().await?;
+    let mut body = chat("scripted@redacted", false);
+    body["thinking"] = json!({"type": "enabled", "budget_tokens": 1024});
+    let (_, whole) = ask(&upstream, "/v1/messages", body).await?;
+    let whole: Value = serde_json::from_str(&whole)?;
+    assert_eq!(whole.pointer("/content/1/type"), Some(&"redacted_thinking".into()));
+    for (model, reason, sequence) in [
+        ("scripted@stop-sequence=END", json!("stop_sequence"), json!("END")),
+        ("scripted@refusal", json!("refusal"), Value::Null),
+    ] {
+        let (_, text) = ask(&upstream, "/v1/messages", chat(model, true)).await?;
+        let events = events(&text);
+        let delta = events.iter().find(|event| event["type"] == "message_delta").context("a delta")?;
+        assert_eq!((&delta["delta"]["stop_reason"], &delta["delta"]["stop_sequence"]), (&reason, &sequence));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn images_by_url_are_counted_apart() -> Result<()> {
+    let upstream = ScriptedUpstream::start().await?;
+    let image = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
+    let mut body = chat("scripted@echo", false);
+    body["messages"][0]["content"] = json!([image("https://x/1.png"), image("data:image/png;base64,AA==")]);
+    let (_, answer) = ask(&upstream, "/v1/chat/completions", body).await?;
+    assert!(answer.contains("images: 2 (1 by URL); tool results: 0"), "{answer}");
+    let mut body = chat("scripted@echo", false);
+    body["messages"][0]["content"] =
+        json!([{"type": "image", "source": {"type": "url", "url": "https://x/1.png"}}]);
+    let (_, answer) = ask(&upstream, "/v1/messages", body).await?;
+    assert!(answer.contains("images: 1 (1 by URL); tool results: 0"), "{answer}");
+    Ok(())
+}
+
+#[test]
+fn only_so_many_bytes_of_bodies_are_kept() {
+    let ledger = Ledger::new(4);
+    let body = Bytes::from(vec![b'x'; 100 << 20]);
+    let received = Received {
+        sequence: 0,
+        received_ms: 0,
+        ended_ms: None,
+        peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+        method: "POST".to_owned(),
+        path: "/".to_owned(),
+        headers: http::HeaderMap::new(),
+        body_bytes: body.len(),
+        body: Some(body),
+        model: String::new(),
+        tag: None,
+        outcome: Outcome::Open,
+        usage: None,
+        parts: 0,
+        events: 0,
+    };
+    let open: Vec<_> = (0..3).map(|_| ledger.begin(received.clone())).collect();
+    let kept = || ledger.entries().iter().map(|entry| entry.body.is_some()).collect::<Vec<_>>();
+    assert_eq!(kept(), [false, true, true], "three of 100 MiB are too many");
+    let more: Vec<_> = (0..2).map(|_| ledger.begin(Received { body: None, ..received.clone() })).collect();
+    assert_eq!(kept(), [true, true, false, false], "the entry that went had no body any more");
+    drop((open, more));
+}
+
+#[tokio::test]
 async fn messages_stream_thinking_and_tools() -> Result<()> {
     let upstream = ScriptedUpstream::start().await?;
     let mut body = chat("scripted", true);

@@ -66,12 +66,21 @@ async fn what_cannot_be_taken_is_refused_in_words_and_in_the_clients_dialect() -
 }
 
 #[tokio::test]
-async fn a_model_of_another_dialect_is_not_guessed_at() -> Result<()> {
+async fn what_cannot_be_translated_is_not_guessed_at() -> Result<()> {
     let upstream = ScriptedUpstream::start().await?;
     let gateway = Builder::new()?.upstream(&upstream.url()).start().await?;
-    let answer = post(gateway.at(CHAT), r#"{"model":"claude-sonnet-4-5","messages":[]}"#).send().await?;
-    assert_eq!(answer.status, 501);
-    assert!(answer.text().contains("speaks anthropic_messages and not openai_chat"), "{}", answer.text());
+    let cases = [
+        ("/v1/responses", "claude-sonnet-4-5", "speaks anthropic_messages and not openai_responses"),
+        (CHAT, "gemini-2.5-flash", "speaks gemini and not openai_chat"),
+        (MESSAGES, "gemini-2.5-flash", "speaks gemini and not anthropic_messages"),
+        ("/v1/messages/count_tokens", "gpt-4o-mini", "speaks openai_responses and not anthropic_messages"),
+    ];
+    for (path, model, message) in cases {
+        let body = format!(r#"{{"model":"{model}","messages":[],"input":"x"}}"#);
+        let answer = post(gateway.at(path), body).send().await?;
+        assert_eq!(answer.status, 501, "{path} {model}: {}", answer.text());
+        assert!(answer.text().contains(message), "{path} {model}: {}", answer.text());
+    }
     let answer = post(gateway.at("/anthropic/v1/embeddings"), r#"{"model":"x","input":"y"}"#).send().await?;
     assert_eq!(answer.status, 501);
     assert!(answer.text().contains("does not support the operation embed"), "{}", answer.text());

@@ -13,3 +13,4 @@ mod passthrough;
 mod shutdown;
 mod slow_clients;
 mod surface;
+mod translation;
