@@ -196,8 +196,13 @@ pub(crate) fn read_text<'a, T: serde::Deserialize<'a>>(body: &'a str) -> Result<
         let mut reader = serde_json::Deserializer::from_str(body);
         match serde_path_to_error::deserialize::<_, T>(&mut reader) {
             Err(error) => {
-                let path = error.path().to_string();
-                DecodeError::new(if path == "." { String::new() } else { path }, problem(error.inner()))
+                let (path, problem) = (error.path().to_string(), problem(error.inner()));
+                let path = if path == "." { String::new() } else { path };
+                // the content of a message is read by itself, and its error has the rest of the path
+                match problem.split_once(": ").filter(|_| problem.starts_with('[')) {
+                    Some((inside, problem)) => DecodeError::new(path + inside, problem),
+                    None => DecodeError::new(path, problem),
+                }
             }
             Ok(_) => DecodeError::new("", "expected one JSON object, found more behind it"),
         }

@@ -155,7 +155,7 @@ impl Losses {
 /// side does anyway.
 fn says_nothing(name: &str, value: &Json) -> bool {
     let idle = match name {
-        "stream_options" | "object" | "created" => true,
+        "stream_options" | "object" | "created" | "index" => true,
         "n" => value.text() == "1",
         "logprobs" | "store" => value.text() == "false",
         "annotations" | "citations" => value.text() == "[]",

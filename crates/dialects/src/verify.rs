@@ -2,13 +2,14 @@
 //!
 //! Tests verify every stream that is written, and the gateway a sample of them. A stream is sound if its
 //! own dialect's decoder reads it, blocks start and stop in order under rising indices, every tool's
-//! input is JSON, and it has exactly one end.
+//! input is JSON, and it has exactly one end, behind which nothing stands.
 
 use bytes::Bytes;
 use penstock_core::Dialect;
 use penstock_core::canonical::{CanonicalChunk, CanonicalResponse, ContentBlock, Fold, OrderError, Origin};
 
 use crate::codec::{StreamDecoder, StreamError, codec};
+use crate::observe::Observer;
 use crate::sse::{Splitter, events};
 
 /// What is wrong with a stream.
@@ -29,6 +30,8 @@ pub enum Violation {
 pub struct Verifier {
     splitter: Splitter,
     decoder: Box<dyn StreamDecoder>,
+    /// Knows the last event of a dialect, without which decoders can do.
+    observer: Observer,
     fold: Fold,
 }
 
@@ -42,7 +45,8 @@ impl Verifier {
     /// A verifier for a stream of `dialect`; `None` if the dialect takes no part in translation.
     pub fn new(dialect: Dialect) -> Option<Self> {
         let decoder = codec(dialect)?.stream_decoder(Origin::of(dialect));
-        Some(Self { splitter: Splitter::default(), decoder, fold: Fold::default() })
+        let (splitter, observer) = (Splitter::default(), Observer::new(dialect));
+        Some(Self { splitter, decoder, observer, fold: Fold::default() })
     }
 
     /// Takes what was written.
@@ -50,6 +54,10 @@ impl Verifier {
         let Some(block) = self.splitter.push(bytes) else { return Ok(()) };
         let mut chunks = Vec::new();
         for event in events(&block.bytes) {
+            if self.observer.observed().terminal {
+                return Err(OrderError::AfterStop.into());
+            }
+            self.observer.event(&event);
             self.decoder.event(event.name, &event.data, &mut chunks)?;
         }
         self.take(chunks)
@@ -60,6 +68,9 @@ impl Verifier {
         let mut chunks = Vec::new();
         self.decoder.finish(&mut chunks)?;
         self.take(chunks)?;
+        if !self.observer.observed().terminal {
+            return Err(OrderError::NoStop.into());
+        }
         let response = self.fold.finish()?;
         for (index, block) in response.content.iter().enumerate() {
             if matches!(block, ContentBlock::ToolUse(tool) if !tool.input.is_object()) {

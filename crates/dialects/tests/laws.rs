@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops where it is")]
 
+#[path = "laws/arbitrary.rs"]
+mod arbitrary;
 #[path = "laws/corpus.rs"]
 mod corpus;
 #[path = "laws/edits.rs"]
 mod edits;
+#[path = "laws/generated.rs"]
+mod generated;
 #[path = "laws/loss.rs"]
 mod loss;
 #[path = "laws/loss_cases.rs"]

@@ -89,6 +89,8 @@ pub struct AnswerBody {
     wait: Wait,
     stop: watch::Receiver<bool>,
     over: bool,
+    /// Why it was ended before its end.
+    broken: Option<GatewayError>,
 }
 
 impl AnswerBody {
@@ -102,7 +104,7 @@ impl AnswerBody {
         stop: watch::Receiver<bool>,
     ) -> Self {
         let observer = Observer::new(about.spoken);
-        Self { about, first, upstream, reading, observer, guard, wait, stop, over: false }
+        Self { about, first, upstream, reading, observer, guard, wait, stop, over: false, broken: None }
     }
 
     /// Whether the bytes are the provider's own, one for one.
@@ -120,9 +122,11 @@ impl AnswerBody {
         let mut whole = BytesMut::new();
         while let Some(piece) = std::future::poll_fn(|context| self.poll(context, Ended::Complete)).await {
             let provider = &*self.about.provider;
-            let piece = piece.map_err(|BodyError::Interrupted| {
-                GatewayError::Upstream(format!("provider {provider:?} broke off in the middle of its answer"))
-            })?;
+            let Ok(piece) = piece else {
+                let unsaid =
+                    || GatewayError::Upstream(format!("the answer of provider {provider:?} broke off"));
+                return Err(self.broken.take().unwrap_or_else(unsaid));
+            };
             if whole.len() + piece.len() > limit {
                 let message = format!("the answer of provider {provider:?} is longer than {limit} bytes");
                 return Err(GatewayError::Upstream(message));
@@ -291,6 +295,7 @@ impl AnswerBody {
     /// since a document that merely stopped would look whole.
     fn break_off(&mut self, error: &GatewayError) -> Result<Bytes, BodyError> {
         self.over = true;
+        self.broken = Some(error.clone());
         if matches!(self.reading, Reading::Document) {
             self.observer.document_end();
         }

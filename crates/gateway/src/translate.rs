@@ -162,7 +162,11 @@ impl Translation {
             GatewayError::Upstream(format!("the answer of provider {provider:?} cannot be read: {problem}"))
         };
         let (from, to) = self.codecs().ok_or_else(|| unreadable(&"there is no translation"))?;
-        let response = from.decode_response(body, &self.origin).map_err(|error| unreadable(&error))?;
+        let response = from.decode_response(body, &self.origin).map_err(|error| {
+            // some lookalikes report an error with a status of success
+            let report = from.decode_error(body);
+            report.map_or_else(|| unreadable(&error), |report| GatewayError::Upstream(report.message))
+        })?;
         let Encoded { body, losses } = to.encode_response(&response, &self.client);
         self.losses.extend(losses);
         Ok(body)

@@ -1,7 +1,6 @@
 //! The official client libraries for Python and Node, over a real socket: against providers of their own
 //! dialect, and against those of the other one through a translation.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,21 +9,6 @@ use penstock_tests::gateway::{Builder, Gateway};
 use penstock_tests::http::get;
 use penstock_tests::upstream::{Outcome, Received, ScriptedUpstream};
 use serde_json::Value;
-
-/// Cases that are known to fail, by script, library and provider, and why. One that passes has to leave the
-/// list.
-const KNOWN: &[(&str, &str, &str, &str, &str)] = &[
-    ("translation_cases.py", "openai", "openai", "a_streamed_conversation_of_two_providers", INDEX),
-    ("translation_cases.py", "openai", "anthropic", "a_streamed_conversation_of_two_providers", INDEX),
-    ("translation_cases.py", "openai", "anthropic", "tool_results_after_a_stream", INDEX),
-    ("translation_cases.py", "anthropic", "openai", "tools_side_by_side", OVERLAP),
-    ("translation_cases.mjs", "anthropic", "openai", "tools_side_by_side", OVERLAP),
-    ("translation_cases.mjs", "openai", "anthropic", "redacted_thoughts_of_a_stream", DETAILS),
-];
-const INDEX: &str =
-    "a call that kept its `index` from the stream, as the library's helper leaves it, is dropped";
-const OVERLAP: &str = "the blocks of calls that a provider streams side by side overlap";
-const DETAILS: &str = "of several `reasoning_details` in a stream the library's helper keeps the last";
 
 /// Tells the cases that keys are checked.
 const KEYED: (&str, &str) = ("PENSTOCK_AUTH", "1");
@@ -65,23 +49,10 @@ async fn run(script: &str, gateway: &Gateway, key: &str, variables: &[(&str, &st
         tokio::task::spawn_blocking(move || command.output()).await?.with_context(|| script.to_owned())?;
     let text = String::from_utf8_lossy(&output.stdout);
     let cases = text.lines().map(serde_json::from_str::<Value>).collect::<Result<Vec<_>, _>>()?;
-    let set = |name: &str| variables.iter().find(|(set, _)| *set == name).map_or("", |(_, value)| *value);
-    let (client, model) = (set("PENSTOCK_CLIENT"), set("PENSTOCK_MODEL_PREFIX"));
-    let mut known = Vec::new();
-    for (for_script, for_client, provider, case, why) in KNOWN {
-        if *for_script == script && *for_client == client && model.starts_with(provider) {
-            writeln!(std::io::stderr(), "{case} is known to fail: {why}")?;
-            known.push(*case);
-        }
-    }
-    let (failed, passed): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case["ok"] != true);
-    let is_known = |case: &&Value| known.iter().any(|name| case["case"] == *name);
-    let unknown: Vec<_> = failed.iter().filter(|case| !is_known(case)).collect();
-    ensure!(unknown.is_empty(), "{script}: {unknown:#?}");
-    let mended: Vec<_> = passed.iter().filter(|case| is_known(case)).collect();
-    ensure!(mended.is_empty(), "{script}: no longer known to fail: {mended:#?}");
+    let failed: Vec<_> = cases.iter().filter(|case| case["ok"] != true).collect();
+    ensure!(failed.is_empty(), "{script}: {failed:#?}");
     ensure!(
-        output.status.success() == failed.is_empty() && cases.len() >= 15,
+        output.status.success() && cases.len() >= 15,
         "{script}: {} cases, {}",
         cases.len(),
         String::from_utf8_lossy(&output.stderr)

@@ -74,7 +74,7 @@ fn says_nothing(field: &Field) -> bool {
         "1" => name == "n",
         "false" => matches!(name, "logprobs" | "store"),
         // about the connection, not about the answer
-        _ => matches!(name, "stream_options" | "object" | "created"),
+        _ => matches!(name, "stream_options" | "object" | "created" | "index"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Requests: round trip, whole matrix, explicit loss.
 
+use std::borrow::Cow;
+
 use penstock_core::Json;
 use penstock_dialects::codec::codec;
 use penstock_dialects::loss::LossKind;
@@ -48,6 +50,53 @@ fn every_request_can_be_written_in_every_dialect() {
             }
         }
     }
+    faults.none();
+}
+
+/// The calls in a message on the wire, and the calls that it answers.
+fn calls_and_answers(message: &Json) -> (Vec<String>, Vec<String>) {
+    let text = |value: &Json, name: &str| {
+        value.get(name).and_then(|value| value.as_str().map(Cow::into_owned)).unwrap_or_default()
+    };
+    let list = |name: &str| message.get(name).and_then(|list| list.elements()).unwrap_or_default();
+    let blocks = |kind: &str, id: &str| {
+        list("content")
+            .iter()
+            .filter(|block| text(block, "type") == kind)
+            .map(|block| text(block, id))
+            .collect()
+    };
+    let mut calls: Vec<_> = blocks("tool_use", "id");
+    calls.extend(list("tool_calls").iter().map(|call| text(call, "id")));
+    let mut answers: Vec<_> = blocks("tool_result", "tool_use_id");
+    answers.extend(Some(text(message, "tool_call_id")).filter(|id| !id.is_empty()));
+    (calls, answers)
+}
+
+/// Providers refuse a conversation in which the answers to a message's calls do not stand right behind it:
+/// in one message, or in messages of the role `tool` that nothing parts.
+#[test]
+fn the_calls_of_a_turn_are_answered_right_behind_it() {
+    let (mut faults, mut seen) = (Faults::default(), 0);
+    for fixture in fixtures("requests", 40) {
+        for (to, codec) in dialects().filter(|(to, _)| *to != fixture.dialect) {
+            let encoded = codec.encode_request(&fixture.request(), &target(to)).unwrap();
+            let (mut known, mut open) = (Vec::new(), Vec::new());
+            for message in json(&encoded.body).get("messages").unwrap().elements().unwrap() {
+                let (calls, answers) = calls_and_answers(&message);
+                seen += answers.len();
+                for late in answers.iter().filter(|id| known.contains(*id) && !open.contains(*id)) {
+                    faults.note(&fixture, format!("to {to}: {late} is answered too late"));
+                }
+                let is_tool = message.get("role").is_some_and(|role| role.text() == r#""tool""#);
+                if !is_tool {
+                    open.clone_from(&calls);
+                }
+                known.extend(calls);
+            }
+        }
+    }
+    assert!(seen > 60, "there are only {seen} answers");
     faults.none();
 }
 

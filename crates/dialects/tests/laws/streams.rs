@@ -1,8 +1,10 @@
 //! Streams: any split gives the same, a stream folds to the answer, what is written is sound.
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
-use penstock_core::Json;
 use penstock_core::canonical::{CanonicalChunk, CanonicalResponse, Fold};
+use penstock_core::{Dialect, Json};
 use penstock_dialects::codec::{StreamError, codec};
 use penstock_dialects::sse::{Splitter, events};
 use penstock_dialects::translate::StreamTranslator;
@@ -79,6 +81,13 @@ fn a_stream_written_again_says_the_same() {
             Ok(is) => faults.note(&fixture, format!("\n  was {}\n  is  {is}", said(&chunks).unwrap())),
             Err(error) => faults.note(&fixture, error),
         }
+        let own = |chunks: Vec<CanonicalChunk>| {
+            let is_own = |chunk: &CanonicalChunk| matches!(chunk, CanonicalChunk::Opaque(_));
+            chunks.into_iter().filter(is_own).collect::<Vec<_>>()
+        };
+        if decode(&again, &[]).map(own) != Ok(own(chunks)) {
+            faults.note(&fixture, "events that only this dialect knows are not the same");
+        }
         if let Some(loss) = encoder.take_losses().first() {
             faults.note(&fixture, format!("lost on its way to itself: {loss}"));
         }
@@ -148,6 +157,73 @@ fn compare(streamed: &CanonicalResponse, at_once: &CanonicalResponse) -> [(&'sta
         ("stop sequence", Json::of(&streamed.stop_sequence), Json::of(&at_once.stop_sequence)),
         ("usage", tokens(streamed), tokens(at_once)),
     ]
+}
+
+/// What a client looks at beside what is said: the names of events, whose words they are, the one end.
+#[test]
+fn a_written_stream_has_the_shape_that_clients_look_for() {
+    let mut faults = Faults::default();
+    for fixture in fixtures("streams", 20) {
+        for (to, target) in dialects() {
+            let decoder = codec(fixture.dialect).unwrap().stream_decoder(origin(fixture.dialect));
+            let mut translator = StreamTranslator::new(decoder, target.stream_encoder(&client()));
+            let mut out = BytesMut::new();
+            translator.push(&Bytes::from(fixture.body.clone()), &mut out).unwrap();
+            translator.finish(&mut out).unwrap();
+            let fault = match to {
+                Dialect::OpenaiChat => odd_chunks(&out, fixture.dialect == to),
+                _ => odd_events(&out),
+            };
+            if let Some(fault) = fault {
+                faults.note(&fixture, format!("to {to}: {fault}"));
+            }
+        }
+    }
+    faults.none();
+}
+
+/// What an OpenAI client would stumble over.
+fn odd_chunks(out: &[u8], own: bool) -> Option<String> {
+    let events: Vec<_> = events(out).collect();
+    let (done, chunks) = events.split_last()?;
+    if &*done.data != b"[DONE]" || events.iter().any(|event| event.name.is_some()) {
+        return Some("it does not end in [DONE], or has names of events".to_owned());
+    }
+    let chunks: Vec<_> = chunks.iter().map(|event| json(&event.data)).collect();
+    let text = |value: Option<Json>| value.map(|value| value.to_string()).unwrap_or_default();
+    let head = |chunk: &Json| ["id", "model", "created"].map(|name| text(chunk.get(name)));
+    if chunks.iter().any(|chunk| {
+        text(chunk.get("object")) != r#""chat.completion.chunk""# || head(chunk) != head(&chunks[0])
+    }) {
+        return Some("its chunks are not of one completion".to_owned());
+    }
+    let first = chunks.iter().filter_map(|chunk| chunk.get("choices")?.elements()?.into_iter().next());
+    let main: Vec<_> = first.filter(|choice| text(choice.get("index")) == "0").collect();
+    let roles = main.iter().map(|choice| text(choice.get("delta").and_then(|delta| delta.get("role"))));
+    if roles.enumerate().any(|(at, role)| role.is_empty() == (at == 0)) {
+        return Some("the first piece alone should say whose words they are".to_owned());
+    }
+    let reasons: Vec<_> = main.iter().map(|choice| text(choice.get("finish_reason"))).collect();
+    let ends = reasons.iter().filter(|reason| !matches!(reason.as_str(), "" | "null")).count();
+    // a provider of this dialect may end without a reason, and then so does what is written
+    (ends > 1 || (ends == 0 && !own)).then(|| format!("{ends} pieces say why it ended"))
+}
+
+/// What an Anthropic client would stumble over.
+fn odd_events(out: &[u8]) -> Option<String> {
+    let mut names = Vec::new();
+    for event in events(out) {
+        let name = String::from_utf8(event.name.unwrap_or_default().to_vec()).unwrap();
+        let kind = json(&event.data).get("type").and_then(|kind| kind.as_str().map(Cow::into_owned));
+        if kind.as_deref() != Some(&name) {
+            return Some(format!("the event {name:?} is a {kind:?}"));
+        }
+        names.push(name);
+    }
+    let count = |name: &str| names.iter().filter(|other| *other == name).count();
+    let ends = [names.first()?.as_str(), names.last()?.as_str()];
+    let once = count("message_start") == 1 && count("message_stop") == 1 && count("message_delta") > 0;
+    (ends != ["message_start", "message_stop"] || !once).then(|| format!("the events are {names:?}"))
 }
 
 /// Everything was said in these; what is odd about them is what follows.

@@ -186,7 +186,10 @@ fn requests() -> Vec<Probe> {
         Probe::new("`reasoning_effort` `minimal`, adaptive model", r#"{"reasoning_effort":"minimal"}"#)
             .to(|target| target.adaptive_thinking = true),
         Probe::new("`reasoning_effort` `none`, adaptive model", r#"{"reasoning_effort":"none"}"#)
-            .to(|target| target.adaptive_thinking = true),
+            .to(|target| target.adaptive_thinking = true)
+            .is_the_default(),
+        Probe::new("`reasoning_effort`, a model that does not reason", r#"{"reasoning_effort":"low"}"#)
+            .to(|target| target.no_reasoning = true),
         Probe::new("`max_completion_tokens`", r#"{"max_completion_tokens":100}"#),
         Probe::new("`max_tokens`", r#"{"max_completion_tokens":null,"max_tokens":100}"#),
         Probe::new("both limits", r#"{"max_completion_tokens":100,"max_tokens":200}"#),

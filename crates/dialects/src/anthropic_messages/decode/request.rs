@@ -32,7 +32,7 @@ pub(in super::super) fn request(body: &[u8]) -> Result<CanonicalRequest, DecodeE
         model,
         messages: messages.into_iter().map(|message| self::message(message, &origin)).collect(),
         system: wire.system.and_then(|system| self::system(system, &mut extensions)),
-        tools: wire.tools.map(|tools| tools.into_iter().map(tool::tool).collect()),
+        tools: wire.tools.map(tool::tools).transpose()?,
         tool_choice: wire.tool_choice.and_then(|choice| tool::tool_choice(choice, &mut extensions)),
         max_tokens: wire.max_tokens,
         temperature: wire.temperature,

@@ -7,9 +7,20 @@ use penstock_core::canonical::{
 
 use super::super::{DIALECT, wire};
 use super::block::take_extras;
+use crate::codec::DecodeError;
 use crate::object::{Object as _, Text, extensions, extras, tool_only_here};
 
-pub(super) fn tool(tool: wire::Tool<'_>) -> CanonicalTool {
+/// The tools. One without a name is a mistake that no other provider could see any more.
+pub(super) fn tools(tools: Vec<wire::Tool<'_>>) -> Result<Vec<CanonicalTool>, DecodeError> {
+    let nameless =
+        |tool: &wire::Tool<'_>| matches!(tool.kind.as_deref(), None | Some("custom")) && tool.name.is_none();
+    if let Some(at) = tools.iter().position(nameless) {
+        return Err(DecodeError::missing(format!("tools[{at}].name"), "a string"));
+    }
+    Ok(tools.into_iter().map(tool).collect())
+}
+
+fn tool(tool: wire::Tool<'_>) -> CanonicalTool {
     let plain = matches!(tool.kind.as_deref(), None | Some("custom")) && tool.input_schema.is_some();
     if !plain || tool.name.is_none() {
         let fields = Json::of(&tool).members().unwrap_or_default();

@@ -7,23 +7,26 @@ use penstock_core::canonical::{
 use super::super::{DIALECT, wire};
 use super::block::{Blocks, shell, text_block};
 use crate::loss::{Losses, Path};
-use crate::object::{RawTextOr, is_noted, rest, whole_message};
+use crate::object::{RawTextOr, is_foreign, is_noted, rest, whole_message};
 
 pub(super) struct Conversation<'a, 'b> {
     blocks: Blocks<'b>,
     /// What system messages in the middle say, which must stand in front.
     moved: Vec<wire::Block<'a>>,
+    /// Whether the request came in another dialect.
+    foreign: bool,
 }
 
 impl<'a, 'b> Conversation<'a, 'b> {
     pub(super) const fn new(provider: &'b str, losses: &'b mut Losses) -> Self {
-        Self { blocks: Blocks { losses, provider }, moved: Vec::new() }
+        Self { blocks: Blocks { losses, provider }, moved: Vec::new(), foreign: false }
     }
 
     pub(super) fn write(
         mut self,
         request: &'a CanonicalRequest,
     ) -> (Option<RawTextOr<'a, Vec<wire::Block<'a>>>>, Vec<wire::Message<'a>>) {
+        self.foreign = is_foreign(&request.extensions, DIALECT);
         let system = request.system.as_ref().map(|prompt| self.prompt(prompt));
         let mut messages = Vec::with_capacity(request.messages.len());
         for (index, message) in request.messages.iter().enumerate() {
@@ -86,6 +89,14 @@ impl<'a, 'b> Conversation<'a, 'b> {
                 return None;
             }
         };
+        let silent = match &message.content {
+            Content::Text(text) => text.is_empty(),
+            Content::Blocks(blocks) => blocks.is_empty(),
+        };
+        if silent && self.foreign {
+            self.blocks.losses.dropped(at, "it says nothing, which is refused");
+            return None;
+        }
         let content = self.blocks.content(at.field("content"), &message.content);
         let lost = matches!(&content, RawTextOr::Other(blocks) if blocks.is_empty())
             && !matches!(&message.content, Content::Blocks(blocks) if blocks.is_empty());

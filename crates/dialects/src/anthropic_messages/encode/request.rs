@@ -114,6 +114,12 @@ fn thinking<'a>(
     }
     let (kind, budget_tokens) = match thinking.mode {
         Some(ThinkingMode::Enabled) => ("enabled", thinking.budget_tokens.clone()),
+        // such a model does not think unless it is asked to, and refuses the word
+        Some(ThinkingMode::Disabled)
+            if target.adaptive_thinking && is_foreign(&request.extensions, DIALECT) =>
+        {
+            return None;
+        }
         Some(ThinkingMode::Disabled) => ("disabled", thinking.budget_tokens.clone()),
         Some(ThinkingMode::Adaptive) => ("adaptive", thinking.budget_tokens.clone()),
         None => of_effort(thinking, request, limit, target, losses)?,

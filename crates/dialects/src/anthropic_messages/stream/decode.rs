@@ -51,9 +51,9 @@ impl Decoder {
             }
             "content_block_delta" => {
                 let index = index()?;
-                match event.delta.and_then(delta) {
+                match event.delta.clone().and_then(delta) {
                     Some(delta) => CanonicalChunk::ContentBlockDelta { index, delta },
-                    None => own(data),
+                    None => own(&event),
                 }
             }
             "content_block_stop" => CanonicalChunk::ContentBlockStop { index: index()? },
@@ -64,16 +64,14 @@ impl Decoder {
             }
             "error" => return Err(StreamError::Reported(errors::read(data).unwrap_or_default())),
             "ping" => return Ok(None),
-            _ => own(data),
+            _ => own(&event),
         }))
     }
 }
 
 /// An event only this dialect knows.
-fn own(data: &[u8]) -> CanonicalChunk {
-    let value =
-        std::str::from_utf8(data).ok().and_then(Json::parse).unwrap_or_else(|| Json::object::<&str>(&[]));
-    CanonicalChunk::Opaque(Opaque { dialect: DIALECT, value, origin: None })
+fn own(event: &wire::Event<'_>) -> CanonicalChunk {
+    CanonicalChunk::Opaque(Opaque { dialect: DIALECT, value: Json::of(event), origin: None })
 }
 
 fn malformed(path: &str, problem: &str) -> StreamError {
@@ -112,14 +110,16 @@ fn message_delta(event: wire::Event<'_>) -> CanonicalChunk {
 impl StreamDecoder for Decoder {
     fn event(
         &mut self,
-        _name: Option<&[u8]>,
+        name: Option<&[u8]>,
         data: &[u8],
         chunks: &mut Vec<CanonicalChunk>,
     ) -> Result<(), StreamError> {
         if self.stopped {
             return Ok(());
         }
-        let event: wire::Event<'_> = read(data)?;
+        let mut event: wire::Event<'_> = read(data)?;
+        // as a rule it stands in both places
+        event.kind = event.kind.or_else(|| std::str::from_utf8(name?).ok().map(Into::into));
         chunks.extend(self.take(event, data)?);
         Ok(())
     }

@@ -17,11 +17,21 @@ pub(in super::super) struct Encoder {
     blocks: Blocks,
     /// An answer of another dialect, without its content. Here its end is one event, the last but one.
     foreign: Option<CanonicalResponse>,
+    /// The block that is being written, and what has come for those after it meanwhile: clients of this
+    /// dialect expect one at a time.
+    open: Option<usize>,
+    waiting: Vec<CanonicalChunk>,
 }
 
 impl Encoder {
     pub(in super::super) fn new() -> Self {
-        Self { losses: Losses::to(DIALECT), blocks: Blocks::default(), foreign: None }
+        Self {
+            losses: Losses::to(DIALECT),
+            blocks: Blocks::default(),
+            foreign: None,
+            open: None,
+            waiting: Vec::new(),
+        }
     }
 
     fn start(&mut self, message: &CanonicalResponse, out: &mut BytesMut) {
@@ -102,6 +112,33 @@ pub(super) fn put(name: &'static str, event: wire::Event<'_>, out: &mut BytesMut
 
 impl StreamEncoder for Encoder {
     fn chunk(&mut self, chunk: &CanonicalChunk, out: &mut BytesMut) {
+        let index = match chunk {
+            CanonicalChunk::ContentBlockStart { index, .. }
+            | CanonicalChunk::ContentBlockDelta { index, .. }
+            | CanonicalChunk::ContentBlockStop { index } => *index,
+            _ => return self.write(chunk, out),
+        };
+        if self.open.is_some_and(|open| open != index) {
+            self.waiting.push(chunk.clone());
+            return;
+        }
+        self.write(chunk, out);
+        self.open = (!matches!(chunk, CanonicalChunk::ContentBlockStop { .. })).then_some(index);
+        if self.open.is_none() {
+            // what still has to wait gets back in line
+            for chunk in std::mem::take(&mut self.waiting) {
+                self.chunk(&chunk, out);
+            }
+        }
+    }
+
+    fn take_losses(&mut self) -> Vec<Loss> {
+        self.losses.take()
+    }
+}
+
+impl Encoder {
+    fn write(&mut self, chunk: &CanonicalChunk, out: &mut BytesMut) {
         let Self { blocks, losses, .. } = self;
         match chunk {
             CanonicalChunk::MessageStart { message } => self.start(message, out),
@@ -126,9 +163,5 @@ impl StreamEncoder for Encoder {
             }
             CanonicalChunk::Opaque(_) => losses.event(),
         }
-    }
-
-    fn take_losses(&mut self) -> Vec<Loss> {
-        self.losses.take()
     }
 }

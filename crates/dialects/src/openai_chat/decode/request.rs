@@ -28,7 +28,7 @@ pub(in super::super) fn request(body: &[u8]) -> Result<CanonicalRequest, DecodeE
         model,
         messages: conversation(messages),
         system,
-        tools: wire.tools.map(|tools| tools.into_iter().map(tool::tool).collect()),
+        tools: wire.tools.map(tool::tools).transpose()?,
         tool_choice: tool::tool_choice(wire.tool_choice, wire.parallel_tool_calls, &mut extensions),
         max_tokens: limit(wire.max_tokens, wire.max_completion_tokens, &mut extensions),
         temperature: wire.temperature,

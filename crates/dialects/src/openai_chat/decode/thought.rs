@@ -22,11 +22,17 @@ pub(super) fn carried(rest: &mut Fields) -> Vec<(usize, ContentBlock)> {
     let Some(at) = rest.iter().position(|(name, _)| name == "reasoning_details") else {
         return Vec::new();
     };
-    let details = rest[at].1.elements().unwrap_or_default();
-    let found: Option<Vec<_>> = details.iter().map(opened).collect();
-    let found = found.unwrap_or_default();
-    if !found.is_empty() {
+    let (mut found, mut others) = (Vec::new(), Vec::new());
+    for detail in rest[at].1.elements().unwrap_or_default() {
+        match opened(&detail) {
+            Some(thought) => found.push(thought),
+            None => others.push(detail),
+        }
+    }
+    if !found.is_empty() && others.is_empty() {
         rest.remove(at);
+    } else if !found.is_empty() {
+        rest[at].1 = Json::of(&others);
     }
     found
 }

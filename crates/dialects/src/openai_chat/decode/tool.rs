@@ -8,9 +8,22 @@ use penstock_core::canonical::{
 };
 
 use super::super::{DIALECT, wire};
+use crate::codec::DecodeError;
 use crate::object::{Text, TextOr, block_only_here, extensions, extras, put_nested, tool_only_here};
 
-pub(super) fn tool(tool: wire::Tool<'_>) -> CanonicalTool {
+/// The tools. A function without a name is a mistake that no provider could see any more.
+pub(super) fn tools(tools: Vec<wire::Tool<'_>>) -> Result<Vec<CanonicalTool>, DecodeError> {
+    let nameless = |tool: &wire::Tool<'_>| {
+        tool.kind.as_deref() == Some("function")
+            && tool.function.as_ref().is_none_or(|function| function.name.is_none())
+    };
+    if let Some(at) = tools.iter().position(nameless) {
+        return Err(DecodeError::missing(format!("tools[{at}].function.name"), "a string"));
+    }
+    Ok(tools.into_iter().map(tool).collect())
+}
+
+fn tool(tool: wire::Tool<'_>) -> CanonicalTool {
     match tool {
         wire::Tool {
             kind: Some(kind),
@@ -71,15 +84,20 @@ pub(super) fn tool_choice(
 }
 
 pub(super) fn tool_call(call: wire::ToolCall<'_>) -> ContentBlock {
-    let whole = call.kind.as_deref() == Some("function") && call.index.is_none();
+    let whole = call.kind.as_deref() == Some("function");
     match call {
         wire::ToolCall {
             id: Some(id),
             function: Some(wire::FunctionCall { name: Some(name), arguments: Some(arguments), rest: inside }),
+            index,
             rest,
             ..
         } if whole => {
             let mut extras = extras(DIALECT, None, rest);
+            if let Some(index) = index {
+                // client libraries leave it in what they put together from a stream
+                extras.extensions.set(DIALECT, "index", Json::of(&index));
+            }
             put_nested(&mut extras.extensions, DIALECT, "~function", inside);
             let input = input(&arguments, &mut extras.extensions);
             ContentBlock::ToolUse(ToolUse { id: id.into_owned(), name: name.into_owned(), input, extras })

@@ -112,25 +112,29 @@ impl<'a, 'b> Conversation<'a, 'b> {
         self.push(role, content, rest(&message.extensions, DIALECT));
     }
 
-    /// A message of the user, each tool result in it a message of its own.
+    /// A message of the user, each tool result in it a message of its own. Those come first: nothing may part
+    /// them from the calls that they answer.
     fn user(&mut self, at: Path<'_>, message: &'a CanonicalMessage) {
         let Content::Blocks(blocks) = &message.content else {
             return self.plain("user", at, message);
         };
-        if !blocks.iter().any(|block| matches!(block, ContentBlock::ToolResult(_))) {
+        let last_result = blocks.iter().rposition(|block| matches!(block, ContentBlock::ToolResult(_)));
+        let Some(last_result) = last_result else {
             return self.plain("user", at, message);
-        }
+        };
         let at = at.field("content");
         let mut parts = Vec::new();
         for (index, block) in blocks.iter().enumerate() {
+            let at = at.index(index);
             if let ContentBlock::ToolResult(result) = block {
-                if !parts.is_empty() {
-                    self.push("user", RawTextOr::Other(std::mem::take(&mut parts)), Rest::new());
-                }
-                self.tool_result(at.index(index), result);
-            } else {
-                parts.extend(self.parts.part(at.index(index), block));
+                self.tool_result(at, result);
+                continue;
             }
+            let part = self.parts.part(at, block);
+            if part.is_some() && index < last_result {
+                self.parts.losses.changed(at, "stands behind the results of tools");
+            }
+            parts.extend(part);
         }
         if !parts.is_empty() {
             self.push("user", RawTextOr::Other(parts), rest(&message.extensions, DIALECT));

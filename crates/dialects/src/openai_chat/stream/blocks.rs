@@ -29,6 +29,8 @@ pub(super) struct Blocks {
     open: HashMap<usize, Block>,
     calls: usize,
     texts: usize,
+    /// What the client is to bring back.
+    details: Vec<Json>,
 }
 
 impl Blocks {
@@ -50,7 +52,7 @@ impl Blocks {
                 head.call(wire::ToolCall { index: Some(self.next_call()), ..call }, out);
                 Block::Nothing
             }
-            ContentBlock::Opaque(_) if carry(index, block, head, out) => Block::Nothing,
+            ContentBlock::Opaque(_) if self.carry(index, block) => Block::Nothing,
             block => {
                 if let Some(part) = encode::answer_part(at, block, losses) {
                     self.stands_before_calls(at, losses);
@@ -153,11 +155,28 @@ impl Blocks {
     pub(super) fn close(&mut self, index: usize, head: &mut Head, out: &mut BytesMut) {
         match self.open.remove(&index) {
             Some(Block::Thinking(thought)) => {
-                carry(index, &ContentBlock::Thinking(thought), head, out);
+                self.carry(index, &ContentBlock::Thinking(thought));
             }
             // the input was an empty object from the beginning, and nothing came
             Some(Block::Call(number, false)) => put_arguments(number, "{}", head, out),
             _ => {}
+        }
+    }
+
+    /// Keeps for the end what the client cannot read and is to bring back, if the block is such a thing.
+    fn carry(&mut self, index: usize, block: &ContentBlock) -> bool {
+        let detail = encode::detail(index, block);
+        let is_carried = detail.is_some();
+        self.details.extend(detail);
+        is_carried
+    }
+
+    /// Gives the client all of that at once: one of the official libraries keeps only the last list.
+    pub(super) fn carriers(&mut self, head: &mut Head, out: &mut BytesMut) {
+        if !self.details.is_empty() {
+            let details = Json::of(&std::mem::take(&mut self.details));
+            let rest = vec![(Cow::Borrowed("reasoning_details"), Cow::Borrowed(details.raw()))];
+            head.delta(wire::Message { rest, ..wire::Message::default() }, out);
         }
     }
 }
@@ -173,15 +192,6 @@ fn thinking(
     let block = Block::Thinking(thought.clone());
     put_text(&block, &thought.text, head, out);
     block
-}
-
-/// Gives the client what it cannot read and is to bring back, if the block is such a thing.
-fn carry(index: usize, block: &ContentBlock, head: &mut Head, out: &mut BytesMut) -> bool {
-    let Some(detail) = encode::detail(index, block) else { return false };
-    let details = Json::of(&[detail]);
-    let rest = vec![(Cow::Borrowed("reasoning_details"), Cow::Borrowed(details.raw()))];
-    head.delta(wire::Message { rest, ..wire::Message::default() }, out);
-    true
 }
 
 fn put_text(block: &Block, text: &str, head: &mut Head, out: &mut BytesMut) {

@@ -99,7 +99,9 @@ impl ChoiceDecoder {
         if let Some(delta) = choice.delta.or(choice.message) {
             self.delta(delta, out)?;
         }
-        self.finish_reason = choice.finish_reason.map(Text::into_owned).or(self.finish_reason.take());
+        // some lookalikes write an empty text for as long as there is no reason
+        let reason = choice.finish_reason.filter(|reason| !reason.is_empty());
+        self.finish_reason = reason.map(Text::into_owned).or(self.finish_reason.take());
         Ok(())
     }
 

@@ -54,6 +54,7 @@ impl Encoder {
 
     /// The last chunks: why it ended, what else there is, what it consumed.
     fn end(&mut self, out: &mut BytesMut) {
+        self.blocks.carriers(&mut self.head, out);
         let extensions = &self.answer.extensions;
         self.losses.extensions(Path::Root, extensions);
         let mut top = rest(extensions, DIALECT);
