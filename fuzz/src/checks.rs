@@ -177,16 +177,17 @@ fn is_whole(dialect: Dialect, answer: &Json) -> bool {
     match dialect {
         Dialect::OpenaiChat => {
             let choice = |choice: &Json| {
-                choice.get("index").is_some()
+                choice.get("index").is_some_and(|index| !index.is_null())
                     && choice.get("message").is_some_and(|message| text(&message, "role"))
             };
             text(answer, "id")
                 && text(answer, "model")
                 && says(answer, "object", "chat.completion")
                 && answer.get("created").is_some()
-                && answer.get("choices").and_then(|choices| choices.elements()).is_some_and(|choices| {
-                    !choices.is_empty() && choices.iter().all(choice)
-                })
+                && answer
+                    .get("choices")
+                    .and_then(|choices| choices.elements())
+                    .is_some_and(|choices| !choices.is_empty() && choices.iter().all(choice))
         }
         _ => {
             text(answer, "id")

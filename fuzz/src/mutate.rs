@@ -3,36 +3,58 @@
 use std::ops::Range;
 
 /// Words of the wire formats: keys, types and values.
-const WORDS: &[&str] = &[
-    "model", "messages", "role", "content", "system", "developer", "user", "assistant", "tool", "function",
-    "type", "text", "refusal", "image_url", "url", "file", "file_data", "filename", "cache_control",
-    "ephemeral", "tools", "tool_choice", "auto", "any", "none", "required", "parallel_tool_calls",
-    "disable_parallel_tool_use", "name", "description", "parameters", "input_schema", "arguments",
-    "tool_calls", "tool_call_id", "tool_use", "tool_result", "tool_use_id", "is_error", "id", "index",
-    "input", "source", "media_type", "data", "base64", "document", "title", "context", "thinking",
-    "redacted_thinking", "signature", "budget_tokens", "enabled", "disabled", "adaptive", "effort",
-    "output_config", "format", "response_format", "json_schema", "json_object", "schema", "strict",
-    "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "stop", "stop_sequences",
-    "stop_reason", "stop_sequence", "stream", "stream_options", "reasoning_effort", "reasoning",
-    "reasoning_content", "reasoning_details", "metadata", "user_id", "choices", "message", "delta",
-    "finish_reason", "length", "content_filter", "logprobs", "usage", "prompt_tokens", "completion_tokens",
-    "total_tokens", "prompt_tokens_details", "completion_tokens_details", "cached_tokens",
-    "reasoning_tokens", "input_tokens", "output_tokens", "cache_read_input_tokens",
-    "cache_creation_input_tokens", "object", "created", "chat.completion", "error", "code", "param",
-    "message_start", "message_delta", "message_stop", "content_block", "content_block_start",
-    "content_block_delta", "content_block_stop", "text_delta", "input_json_delta", "partial_json",
-    "thinking_delta", "signature_delta", "citations_delta", "citation", "citations", "ping", "end_turn",
-    "max_tokens", "pause_turn", "custom", "kind", "~from", "~message", "~choice", "~content", "~role",
-];
+const WORDS: &str = "
+    model messages role content system developer user assistant tool function type text refusal
+    image_url url file file_data filename cache_control ephemeral tools tool_choice auto any none
+    required parallel_tool_calls disable_parallel_tool_use name description parameters input_schema
+    arguments tool_calls tool_call_id tool_use tool_result tool_use_id is_error id index input source
+    media_type data base64 document title context thinking redacted_thinking signature budget_tokens
+    enabled disabled adaptive effort output_config format response_format json_schema json_object schema
+    strict max_tokens max_completion_tokens temperature top_p top_k stop stop_sequences stop_reason
+    stop_sequence stream stream_options reasoning_effort reasoning reasoning_content reasoning_details
+    metadata user_id choices message delta finish_reason length content_filter logprobs usage
+    prompt_tokens completion_tokens total_tokens prompt_tokens_details completion_tokens_details
+    cached_tokens reasoning_tokens input_tokens output_tokens cache_read_input_tokens
+    cache_creation_input_tokens object created chat.completion error code param message_start
+    message_delta message_stop content_block content_block_start content_block_delta content_block_stop
+    text_delta input_json_delta partial_json thinking_delta signature_delta citations_delta citation
+    citations ping end_turn pause_turn custom kind ~from ~message ~choice ~content ~role
+";
 
 /// Values that are likely to be treated by themselves.
 const VALUES: &[&str] = &[
-    "null", "true", "false", "0", "1", "2", "-1", "1.0", "2e3", "18446744073709551616", "\"\"", "\" \"",
-    "\"x\"", "[]", "{}", "[[]]", "[{}]", "{\"\":null}", "\"{}\"", "\"{\\\"a\\\":1}\"", "\" {} \"",
-    "\"{\\\"a\\\"\"", "\"\\ud83d\\ude00\"", "\"\\u0000\"", "\"data:image/png;base64,AA==\"",
-    "\"data:,x\"", "\"https://example.com/a.png\"", "\"penstock:openai_chat:x\"",
-    "\"penstock:anthropic_messages/sample:c2ln\"", "\"penstock:anthropic_messages/sample:{}\"",
-    "{\"type\":\"text\",\"text\":\"a\"}", "{\"type\":\"ephemeral\"}",
+    "null",
+    "true",
+    "false",
+    "0",
+    "1",
+    "2",
+    "-1",
+    "1.0",
+    "2e3",
+    "18446744073709551616",
+    "\"\"",
+    "\" \"",
+    "\"x\"",
+    "[]",
+    "{}",
+    "[[]]",
+    "[{}]",
+    "{\"\":null}",
+    "\"{}\"",
+    "\"{\\\"a\\\":1}\"",
+    "\" {} \"",
+    "\"{\\\"a\\\"\"",
+    "\"\\ud83d\\ude00\"",
+    "\"\\u0000\"",
+    "\"data:image/png;base64,AA==\"",
+    "\"data:,x\"",
+    "\"https://example.com/a.png\"",
+    "\"penstock:openai_chat:x\"",
+    "\"penstock:anthropic_messages/sample:c2ln\"",
+    "\"penstock:anthropic_messages/sample:{}\"",
+    "{\"type\":\"text\",\"text\":\"a\"}",
+    "{\"type\":\"ephemeral\"}",
 ];
 
 struct Random(u64);
@@ -45,8 +67,13 @@ impl Random {
         usize::try_from(self.0 >> 16).unwrap_or(0) % limit.max(1)
     }
 
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len())]
+    fn value(&mut self) -> &'static str {
+        VALUES[self.below(VALUES.len())]
+    }
+
+    fn word(&mut self) -> &'static str {
+        let at = self.below(WORDS.split_whitespace().count());
+        WORDS.split_whitespace().nth(at).unwrap_or_default()
     }
 }
 
@@ -121,12 +148,13 @@ fn json(text: &str, random: &mut Random) -> Option<String> {
     Reader { bytes: text.as_bytes(), pieces: &mut pieces }.value(start, start, None, 0)?;
     let piece = pieces[random.below(pieces.len())].clone();
     let other = pieces[random.below(pieces.len())].clone();
-    let swap = |span: &Range<usize>, with: &str| format!("{}{with}{}", &text[..span.start], &text[span.end..]);
+    let swap =
+        |span: &Range<usize>, with: &str| format!("{}{with}{}", &text[..span.start], &text[span.end..]);
     let whole = text[piece.member.clone()].to_owned();
     Some(match random.below(9) {
         0 | 1 => swap(&piece.value, &text[other.value]),
-        2 => swap(&piece.value, random.one(VALUES)),
-        3 => swap(&piece.value, &format!("\"{}\"", random.one(WORDS))),
+        2 => swap(&piece.value, random.value()),
+        3 => swap(&piece.value, &format!("\"{}\"", random.word())),
         4 if piece.value.start > start => {
             let end = piece.member.end;
             let after = text[end..].len() - text[end..].trim_start().len();
@@ -137,16 +165,18 @@ fn json(text: &str, random: &mut Random) -> Option<String> {
                 format!("{}{}", head.strip_suffix(',').unwrap_or(head), &text[end..])
             }
         }
-        5 if piece.value.start > start && piece.key.is_none() => swap(&piece.member, &format!("{whole},{whole}")),
+        5 if piece.value.start > start && piece.key.is_none() => {
+            swap(&piece.member, &format!("{whole},{whole}"))
+        }
         5 | 6 => match &piece.key {
-            Some(key) => swap(key, &format!("\"{}\"", random.one(WORDS))),
-            None => swap(&piece.value, random.one(VALUES)),
+            Some(key) => swap(key, &format!("\"{}\"", random.word())),
+            None => swap(&piece.value, random.value()),
         },
         7 if text[piece.value.clone()].starts_with('{') => {
-            let value = if random.below(2) == 0 { random.one(VALUES) } else { &text[other.value] };
+            let value = if random.below(2) == 0 { random.value() } else { &text[other.value] };
             let comma = if text[piece.value.start + 1..].trim_start().starts_with('}') { "" } else { "," };
             let at = piece.value.start + 1;
-            swap(&(at..at), &format!("\"{}\":{value}{comma}", random.one(WORDS)))
+            swap(&(at..at), &format!("\"{}\":{value}{comma}", random.word()))
         }
         7 if text[piece.value.clone()].starts_with('[') => {
             let comma = if text[piece.value.start + 1..].trim_start().starts_with(']') { "" } else { "," };
@@ -183,12 +213,20 @@ impl Reader<'_> {
     }
 
     /// The end of the value that begins at `start`.
-    fn value(&mut self, start: usize, member: usize, key: Option<Range<usize>>, depth: usize) -> Option<usize> {
+    fn value(
+        &mut self,
+        start: usize,
+        member: usize,
+        key: Option<Range<usize>>,
+        depth: usize,
+    ) -> Option<usize> {
         let end = match self.bytes.get(start)? {
             b'"' => self.string(start)?,
             b'{' | b'[' if depth < 100 => self.inside(start, depth)?,
             b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
-                let length = self.bytes[start..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
+                let length = self.bytes[start..]
+                    .iter()
+                    .take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
                 start + length.count()
             }
             _ => return None,

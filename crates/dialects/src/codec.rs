@@ -3,7 +3,7 @@
 //! A dialect translates to the canonical form and from it, never to another dialect: with a third one
 //! come a third folder and a line in [`codec`].
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use penstock_core::Dialect;
 use penstock_core::canonical::{CanonicalChunk, CanonicalRequest, CanonicalResponse, Origin};
 
@@ -219,9 +219,17 @@ fn problem(error: &serde_json::Error) -> String {
     }
 }
 
+/// Why serialising cannot fail.
+const SERIALISES: &str = "objects of texts, numbers and raw values serialise";
+
 /// Serialises what cannot fail to be serialised, into a body of about `size` bytes.
 pub(crate) fn write(value: &impl serde::Serialize, size: usize) -> Bytes {
     let mut body = Vec::with_capacity(size.max(1024));
-    serde_json::to_writer(&mut body, value).expect("objects of texts, numbers and raw values serialise");
+    serde_json::to_writer(&mut body, value).expect(SERIALISES);
     Bytes::from(body)
+}
+
+/// The same, behind what is written of a stream.
+pub(crate) fn append(out: &mut BytesMut, value: &impl serde::Serialize) {
+    serde_json::to_writer(out.writer(), value).expect(SERIALISES);
 }

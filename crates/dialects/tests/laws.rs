@@ -14,6 +14,8 @@ mod generated;
 mod loss;
 #[path = "laws/loss_cases.rs"]
 mod loss_cases;
+#[path = "laws/plain.rs"]
+mod plain;
 #[path = "laws/provenance.rs"]
 mod provenance;
 #[path = "laws/requests.rs"]

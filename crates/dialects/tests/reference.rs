@@ -3,6 +3,8 @@
 //! The test fails if the page that is there says something else. With `PENSTOCK_WRITE_REFERENCE=1` in the
 //! environment it writes the page.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops where it is")]
+
 #[path = "reference/anthropic_messages.rs"]
 mod anthropic_messages;
 #[path = "reference/openai_chat.rs"]

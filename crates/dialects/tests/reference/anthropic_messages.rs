@@ -69,6 +69,7 @@ pub(crate) fn probes() -> Probes {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn requests() -> Vec<Probe> {
     vec![
         Probe::new("system prompt", r#"{"system":"Be brief."}"#),

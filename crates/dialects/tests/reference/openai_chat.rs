@@ -65,6 +65,7 @@ pub(crate) fn probes() -> Probes {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn requests() -> Vec<Probe> {
     vec![
         messages("system prompt", r#"{"role":"system","content":"Be brief."}"#),
@@ -114,7 +115,7 @@ fn requests() -> Vec<Probe> {
             "`parallel_tool_calls` off, with tools",
             r#"{"parallel_tool_calls":false,"tools":[{"type":"function","function":{"name":"look","parameters":{}}}]}"#,
         ),
-        Probe::new("`parallel_tool_calls` on", r#"{"parallel_tool_calls":true}"#).is_the_default(),
+        Probe::new("`parallel_tool_calls` on", r#"{"parallel_tool_calls":true}"#).not_needed(),
         Probe::new("`functions` (deprecated)", r#"{"functions":[{"name":"look"}]}"#),
         said(
             "tool call",
@@ -187,7 +188,7 @@ fn requests() -> Vec<Probe> {
             .to(|target| target.adaptive_thinking = true),
         Probe::new("`reasoning_effort` `none`, adaptive model", r#"{"reasoning_effort":"none"}"#)
             .to(|target| target.adaptive_thinking = true)
-            .is_the_default(),
+            .not_needed(),
         Probe::new("`reasoning_effort`, a model that does not reason", r#"{"reasoning_effort":"low"}"#)
             .to(|target| target.no_reasoning = true),
         Probe::new("`max_completion_tokens`", r#"{"max_completion_tokens":100}"#),
@@ -206,10 +207,10 @@ fn requests() -> Vec<Probe> {
             r#"{"frequency_penalty":0.5,"logit_bias":{"50256":-100}}"#,
         ),
         Probe::new("`logprobs`", r#"{"logprobs":true,"top_logprobs":2}"#),
-        Probe::new("`logprobs` off", r#"{"logprobs":false}"#).is_the_default(),
-        Probe::new("`n` 1", r#"{"n":1}"#).is_the_default(),
+        Probe::new("`logprobs` off", r#"{"logprobs":false}"#).not_needed(),
+        Probe::new("`n` 1", r#"{"n":1}"#).not_needed(),
         Probe::new("`n` 2", r#"{"n":2}"#),
-        Probe::new("`response_format` `text`", r#"{"response_format":{"type":"text"}}"#).is_the_default(),
+        Probe::new("`response_format` `text`", r#"{"response_format":{"type":"text"}}"#).not_needed(),
         Probe::new("`response_format` `json_object`", r#"{"response_format":{"type":"json_object"}}"#),
         Probe::new(
             "`response_format` `json_schema`",
@@ -219,7 +220,7 @@ fn requests() -> Vec<Probe> {
         Probe::new("`metadata`", r#"{"metadata":{"team":"a"}}"#),
         Probe::new("`service_tier`", r#"{"service_tier":"flex"}"#),
         Probe::new("`store` on", r#"{"store":true}"#),
-        Probe::new("`store` off", r#"{"store":false}"#).is_the_default(),
+        Probe::new("`store` off", r#"{"store":false}"#).not_needed(),
         Probe::new("`stream` with usage", r#"{"stream":true,"stream_options":{"include_usage":true}}"#),
         Probe::new("`web_search_options`", r#"{"web_search_options":{"search_context_size":"low"}}"#),
         Probe::new("`prediction`", r#"{"prediction":{"type":"content","content":"x"}}"#),
@@ -229,7 +230,7 @@ fn requests() -> Vec<Probe> {
         ),
         Probe::new("`verbosity`, `prompt_cache_key`", r#"{"verbosity":"low","prompt_cache_key":"k"}"#),
         Probe::new("a field nobody knows", r#"{"novelty":{"a":1}}"#),
-        Probe::new("a field nobody knows, empty", r#"{"novelty":null}"#).is_the_default(),
+        Probe::new("a field nobody knows, empty", r#"{"novelty":null}"#).not_needed(),
         parts("a part nobody knows", r#"{"type":"novelty","novelty":1}"#),
         parts("a field of a part nobody knows", r#"{"type":"text","text":"One","novelty":1}"#),
     ]

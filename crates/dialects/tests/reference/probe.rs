@@ -48,7 +48,7 @@ impl Probe {
     }
 
     /// It need not be written: it is what happens anyway.
-    pub(crate) fn is_the_default(mut self) -> Self {
+    pub(crate) fn not_needed(mut self) -> Self {
         self.trace = Some("not needed");
         self
     }

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use penstock_core::canonical::{CanonicalChunk, CanonicalResponse, CanonicalUsage, MessageDelta};
 
 use super::super::{DIALECT, encode, wire};
 use super::blocks::Blocks;
-use crate::codec::{StreamEncoder, write};
+use crate::codec::{StreamEncoder, append};
 use crate::loss::{Loss, Losses, Path};
 use crate::object::{Rest, Text, is_foreign, null, rest};
 
@@ -103,10 +103,7 @@ pub(super) fn put(name: &'static str, event: wire::Event<'_>, out: &mut BytesMut
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\ndata: ");
-    if serde_json::to_writer((&mut *out).writer(), &event).is_err() {
-        // a `BytesMut` takes everything
-        out.extend_from_slice(&write(&event, 0));
-    }
+    append(out, &event);
     out.extend_from_slice(b"\n\n");
 }
 

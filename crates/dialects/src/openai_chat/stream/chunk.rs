@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use penstock_core::Json;
 use serde::Serialize;
 
 use super::super::wire;
-use crate::codec::write;
+use crate::codec::append;
 use crate::object::{Rest, Text, null, owned};
 
 const OBJECT: &str = "chat.completion.chunk";
@@ -79,9 +79,6 @@ impl Head {
 
 fn put(chunk: &impl Serialize, out: &mut BytesMut) {
     out.extend_from_slice(b"data: ");
-    if serde_json::to_writer((&mut *out).writer(), chunk).is_err() {
-        // a `BytesMut` takes everything
-        out.extend_from_slice(&write(chunk, 0));
-    }
+    append(out, chunk);
     out.extend_from_slice(b"\n\n");
 }
