@@ -274,15 +274,17 @@ struct Said {
 impl Said {
     fn of(response: &CanonicalResponse) -> Self {
         let usage = response.usage.clone().unwrap_or_default();
-        let input = [usage.input_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens];
-        let input = input.iter().flatten().fold(0, |sum: u64, tokens| sum.saturating_add(*tokens));
+        let cached = [usage.cache_read_input_tokens, usage.cache_creation_input_tokens];
+        let input = usage
+            .input_tokens
+            .map(|input| cached.iter().flatten().fold(input, |sum: u64, tokens| sum.saturating_add(*tokens)));
         let mut said = Self {
             // not every dialect tells these apart
             ended: response.stop_reason.map(|reason| match reason {
                 StopReason::StopSequence | StopReason::Error => StopReason::EndTurn,
                 reason => reason,
             }),
-            tokens: (input, usage.output_tokens.unwrap_or(0)),
+            tokens: (input.unwrap_or(0), usage.output_tokens.unwrap_or(0)),
             ..Self::default()
         };
         for block in &response.content {

@@ -224,7 +224,8 @@ const SERIALISES: &str = "objects of texts, numbers and raw values serialise";
 
 /// Serialises what cannot fail to be serialised, into a body of about `size` bytes.
 pub(crate) fn write(value: &impl serde::Serialize, size: usize) -> Bytes {
-    let mut body = Vec::with_capacity(size.max(1024));
+    // with room for another dialect's longer words: to grow would copy everything
+    let mut body = Vec::with_capacity((size + size / 8).max(1024));
     serde_json::to_writer(&mut body, value).expect(SERIALISES);
     Bytes::from(body)
 }
