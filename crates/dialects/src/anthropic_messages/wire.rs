@@ -78,7 +78,7 @@ object! {
         tool_use_id: Text<'a>,
         content: RawTextOr<'a, Inside<'a>>,
         is_error: bool,
-        source: TextOr<'a, Source<'a>>,
+        source: Box<TextOr<'a, Source<'a>>>,
         title: Text<'a>,
         context: Text<'a>,
         thinking: Text<'a>,

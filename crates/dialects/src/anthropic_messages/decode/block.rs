@@ -75,8 +75,8 @@ fn document(block: &mut wire::Block<'_>) -> Option<ContentBlock> {
 }
 
 /// Takes the source if it is one that every dialect knows.
-fn take_source(from: &mut Option<TextOr<'_, wire::Source<'_>>>, text: bool) -> Option<Source> {
-    let Some(TextOr::Other(source)) = from else { return None };
+fn take_source(from: &mut Option<Box<TextOr<'_, wire::Source<'_>>>>, text: bool) -> Option<Source> {
+    let Some(TextOr::Other(source)) = from.as_deref_mut() else { return None };
     let kind = source.kind.as_deref()?.to_owned();
     let by_url = kind == "url" && source.url.is_some() && source.has_only(&["kind", "url"]);
     let inside = (kind == "base64" || (kind == "text" && text))

@@ -24,10 +24,12 @@ impl Blocks<'_> {
         match content {
             Content::Text(text) => RawTextOr::Text(text.into()),
             Content::Blocks(blocks) => {
-                let written = blocks.iter().enumerate();
-                RawTextOr::Other(
-                    written.filter_map(|(index, block)| self.block(at.index(index), block)).collect(),
-                )
+                let written =
+                    blocks.iter().enumerate().filter_map(|(index, block)| self.block(at.index(index), block));
+                // most messages have one block, and blocks are large: a list that grows would take room for four
+                let mut list = Vec::with_capacity(blocks.len());
+                list.extend(written);
+                RawTextOr::Other(list)
             }
         }
     }
@@ -45,7 +47,7 @@ impl Blocks<'_> {
             ContentBlock::ToolResult(block) => self.tool_result(at, block),
             ContentBlock::Image(block) => {
                 let source = self.source(at, &block.source);
-                wire::Block { source: Some(source), ..shell("image", &block.extras) }
+                wire::Block { source: Some(Box::new(source)), ..shell("image", &block.extras) }
             }
             ContentBlock::Document(block) => self.document(at, block),
             ContentBlock::Thinking(block) => return thought::replay(at, block, self),
@@ -70,7 +72,7 @@ impl Blocks<'_> {
     fn document<'a>(&mut self, at: Path<'_>, block: &'a Document) -> wire::Block<'a> {
         let source = self.source(at, &block.source);
         wire::Block {
-            source: Some(source),
+            source: Some(Box::new(source)),
             title: block.title.as_deref().map(Into::into),
             context: block.context.as_deref().map(Into::into),
             ..shell("document", &block.extras)

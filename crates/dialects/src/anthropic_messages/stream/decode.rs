@@ -7,6 +7,10 @@ use super::super::{DIALECT, decode, errors, wire};
 use crate::codec::{DecodeError, StreamDecoder, StreamError, read};
 use crate::object::{Text, extensions};
 
+/// Fields that mean something in a delta only.
+const IN_DELTA: &[&str] =
+    &["text", "partial_json", "thinking", "signature", "citation", "stop_reason", "stop_sequence"];
+
 /// Reads a stream.
 pub(in super::super) struct Decoder {
     origin: Origin,
@@ -96,7 +100,9 @@ fn delta(delta: wire::Delta<'_>) -> Option<Delta> {
 }
 
 /// What stands beside the delta speaks of the message as well.
-fn message_delta(event: wire::Event<'_>) -> CanonicalChunk {
+fn message_delta(mut event: wire::Event<'_>) -> CanonicalChunk {
+    // written into the delta, it would say there what the provider did not
+    event.rest.retain(|(name, _)| !IN_DELTA.contains(&name.as_ref()));
     let mut known = MessageDelta { extensions: extensions(DIALECT, event.rest), ..MessageDelta::default() };
     if let Some(delta) = event.delta {
         known.extensions.accumulate(extensions(DIALECT, delta.rest));

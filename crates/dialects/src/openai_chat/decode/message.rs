@@ -124,15 +124,19 @@ fn tool_result(mut message: wire::Message<'_>) -> CanonicalMessage {
         return message_only_here(DIALECT, &wire::Message { tool_call_id: tool_use_id, ..message });
     }
     let mut extras = extras(DIALECT, None, message.rest);
-    let content = message.content.map(|content| match content {
-        RawTextOr::Text(text) => Content::Text(text.into_owned()),
-        RawTextOr::Other(parts) => {
+    let content = match message.content {
+        Some(RawTextOr::Text(text)) => Some(Content::Text(text.into_owned())),
+        Some(RawTextOr::Other(parts)) => {
             if parts.len() == 1 || !parts.iter().all(|part| block::is(part, "text")) {
                 extras.extensions.set(DIALECT, "~content", Json::of("parts"));
             }
-            Content::Blocks(parts.into_iter().map(block::part).collect())
+            Some(Content::Blocks(parts.into_iter().map(block::part).collect()))
         }
-    });
+        None => {
+            extras.extensions.set(DIALECT, "~content", Json::of("absent"));
+            None
+        }
+    };
     let tool_use_id = tool_use_id.map(Text::into_owned).unwrap_or_default();
     let result = ContentBlock::ToolResult(ToolResult { tool_use_id, content, is_error: None, extras });
     let content = Content::Blocks(vec![result]);

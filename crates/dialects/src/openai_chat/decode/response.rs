@@ -117,9 +117,11 @@ pub(in super::super) fn usage(usage: wire::UsageReport<'_>) -> CanonicalUsage {
         reasoning
     });
     let total = prompt.zip(output).map(|(prompt, output)| prompt.saturating_add(output));
-    own.push(match usage.total_tokens.filter(|said| said.as_u64() != total) {
+    own.push(match usage.total_tokens {
+        Some(said) if total.is_some() && said.as_u64() == total => {
+            ("~total_tokens".to_owned(), Json::of("sum"))
+        }
         Some(said) => ("total_tokens".to_owned(), Json::of(&said)),
-        None if total.is_some() => ("~total_tokens".to_owned(), Json::of("sum")),
         None => ("~total_tokens".to_owned(), Json::of("absent")),
     });
     CanonicalUsage {

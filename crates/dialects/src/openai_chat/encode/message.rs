@@ -150,9 +150,9 @@ impl<'a, 'b> Conversation<'a, 'b> {
             self.parts.losses.dropped(at.field("isError"), "its text goes on");
         }
         let rest = rest(&extras.extensions, DIALECT);
-        let has_content = rest.iter().any(|(name, _)| name == "content");
         let content = match &result.content {
-            None if has_content => None,
+            // it came without one, and whether that will do is for its provider to judge
+            None if is_noted(&extras.extensions, DIALECT, "~content") => None,
             None => {
                 self.parts.losses.filled(at.field("content"), "an empty text");
                 Some(RawTextOr::Text("".into()))

@@ -54,11 +54,13 @@ impl Decoder {
     fn take(&mut self, chunk: wire::Response<'_>, out: &mut Vec<CanonicalChunk>) -> Result<(), StreamError> {
         let mut rest = fields(chunk.rest);
         rest.retain(|(name, _)| !IDLE.contains(&name.as_str()));
-        let blank = chunk.id.as_deref() == Some("");
-        if blank {
+        let choices = chunk.choices.unwrap_or_default();
+        // a provider that names no answer may still name its model
+        let nameless = choices.is_empty() || chunk.model.as_deref().is_none_or(str::is_empty);
+        if chunk.id.as_deref() == Some("") && nameless {
             // such a chunk brings something along, and its head means nothing
             rest.retain(|(name, _)| name != "created");
-        } else if self.head.is_none() && (chunk.id.is_some() || chunk.choices.is_some()) {
+        } else if self.head.is_none() && (chunk.id.is_some() || !choices.is_empty()) {
             let text = |text: Option<Text<'_>>| text.map(Text::into_owned).unwrap_or_default();
             let (id, model) = (text(chunk.id), text(chunk.model));
             self.head = Some(CanonicalResponse { id, model, ..CanonicalResponse::default() });
@@ -73,7 +75,6 @@ impl Decoder {
         if let Some(usage) = chunk.usage {
             self.usage = Some(decode::usage(usage));
         }
-        let choices = chunk.choices.unwrap_or_default();
         if !choices.is_empty() || self.head.is_some() {
             self.start(out);
         }
@@ -172,7 +173,7 @@ impl StreamDecoder for Decoder {
         chunks: &mut Vec<CanonicalChunk>,
     ) -> Result<(), StreamError> {
         if data.trim_ascii() == b"[DONE]" {
-            return if self.head.is_some() { self.end(chunks) } else { Err(StreamError::Cut) };
+            return if self.started { self.end(chunks) } else { Err(StreamError::Cut) };
         }
         let chunk: wire::Response<'_> = read(data)?;
         let failed = chunk.rest.iter().any(|(name, value)| name == "error" && value.get() != "null");
