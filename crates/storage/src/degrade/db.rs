@@ -1,0 +1,61 @@
+//! A database that may go down.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::guard::{Guard, Pauses};
+use crate::ErrorKind;
+use crate::db::{Answer, Database, DbError, Hit, Query, Row, VectorSearch};
+
+/// Any database, with the answers of [`degrade`](super) while it is down.
+#[derive(Debug)]
+pub struct DegradingDatabase {
+    inner: Arc<dyn Database>,
+    guard: Arc<Guard>,
+}
+
+impl DegradingDatabase {
+    /// `inner`, guarded.
+    pub fn new(inner: Arc<dyn Database>, pauses: Pauses) -> Self {
+        let probed = Arc::clone(&inner);
+        let probe = Box::new(move || {
+            let probed = Arc::clone(&probed);
+            Box::pin(async move { probed.health().await.map_err(|error| error.to_string()) }) as _
+        });
+        let guard = Guard::new("db", inner.backend(), pauses, probe);
+        Self { inner, guard }
+    }
+
+    /// What knows whether it is down.
+    pub fn guard(&self) -> &Arc<Guard> {
+        &self.guard
+    }
+}
+
+#[async_trait]
+impl Database for DegradingDatabase {
+    fn backend(&self) -> &'static str {
+        self.inner.backend()
+    }
+
+    async fn run(&self, query: &Query) -> Result<Answer, DbError> {
+        self.guard.call("db.run", self.inner.run(query)).await
+    }
+
+    async fn vector_search(&self, search: &VectorSearch) -> Result<Vec<Hit>, DbError> {
+        match self.guard.call("db.vector_search", self.inner.vector_search(search)).await {
+            Err(error) if error.kind == ErrorKind::Unavailable => Ok(Vec::new()),
+            answer => answer,
+        }
+    }
+
+    async fn raw(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DbError> {
+        self.guard.call("db.raw", self.inner.raw(sql, parameters)).await
+    }
+
+    async fn health(&self) -> Result<(), DbError> {
+        self.guard.call("db.health", self.inner.health()).await
+    }
+}

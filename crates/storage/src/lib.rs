@@ -1,0 +1,19 @@
+//! The storage adapter: where modules, and the gateway's own caches, keep their state.
+//!
+//! Three small contracts, [`KvStore`](kv::KvStore), [`Database`](db::Database) and
+//! [`BlobStore`](blob::BlobStore), each with an embedded backend and with distributed ones; what holds for
+//! one holds for all, and `penstock-conformance` shows it. A module cannot tell which backend it has.
+//!
+//! Backends say what went wrong. What a module sees while one is down is decided in one place,
+//! [`degrade`]. The control store is another thing, in another crate, and never reachable from here.
+
+mod adapter;
+pub mod blob;
+pub mod db;
+pub mod degrade;
+mod error;
+pub mod kv;
+pub mod settings;
+
+pub use adapter::{HealthStatus, Kind, StorageAdapter};
+pub use error::{ErrorKind, Result, Retry, StorageError};

@@ -1,0 +1,209 @@
+//! Every database against every case.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use penstock_conformance::broken::db::{BrokenHarness, Fault};
+use penstock_conformance::db::{GROUPS, Harness};
+use penstock_conformance::servers::{libsql::Libsql, mariadb::Mariadb, postgres::Postgres, skip};
+use penstock_conformance::{Capability, Failure, run};
+use penstock_storage::db::libsql::LibsqlDriver;
+use penstock_storage::db::mysql::MysqlDriver;
+use penstock_storage::db::postgres::PostgresDriver;
+use penstock_storage::db::sql::SqlDb;
+use penstock_storage::db::sqlite::SqliteDriver;
+use penstock_storage::db::{Database, DbError};
+use tempfile::TempDir;
+
+/// Runs every case, each against what `open` gives.
+async fn conforms<F>(backend: &str, open: impl Fn() -> F)
+where
+    F: Future<Output = Result<Arc<dyn Harness>, Failure>>,
+{
+    let mut reports = Vec::new();
+    for cases in GROUPS {
+        assert!(!cases.is_empty(), "a group has cases");
+        reports.push(run(backend, &[Capability::Durable], cases, &open).await);
+    }
+    let failed: String =
+        reports.iter().filter(|report| !report.failed().is_empty()).map(ToString::to_string).collect();
+    assert!(failed.is_empty(), "{failed}");
+}
+
+struct SqliteFile {
+    folder: TempDir,
+    database: Arc<dyn Database>,
+}
+
+impl SqliteFile {
+    async fn open() -> Result<Arc<dyn Harness>, Failure> {
+        let folder = tempfile::tempdir()?;
+        let database = Arc::new(SqliteDriver::open(&folder.path().join("modules.db")).await?);
+        Ok(Arc::new(Self { folder, database }))
+    }
+}
+
+#[async_trait]
+impl Harness for SqliteFile {
+    fn database(&self) -> Arc<dyn Database> {
+        self.database.clone()
+    }
+
+    async fn reopen(&self) -> Result<Arc<dyn Database>, Failure> {
+        Ok(Arc::new(SqliteDriver::open(&self.folder.path().join("modules.db")).await?))
+    }
+}
+
+struct SqliteMemory(Arc<dyn Database>);
+
+#[async_trait]
+impl Harness for SqliteMemory {
+    fn database(&self) -> Arc<dyn Database> {
+        self.0.clone()
+    }
+
+    // memory is gone with its connection: there is no other way to it
+    async fn reopen(&self) -> Result<Arc<dyn Database>, Failure> {
+        Ok(self.0.clone())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_in_a_file() {
+    conforms("sqlite", SqliteFile::open).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_in_memory() {
+    let open =
+        async || Ok(Arc::new(SqliteMemory(Arc::new(SqliteDriver::memory().await?))) as Arc<dyn Harness>);
+    conforms("sqlite memory", open).await;
+}
+
+/// A database of its own on a server, with a way to connect to it.
+struct Remote<S> {
+    database: Arc<dyn Database>,
+    connect: Box<dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Database>, DbError>> + Send + Sync>,
+    _server: S,
+}
+
+impl<S: Send + Sync + 'static> Remote<S> {
+    async fn open<F>(
+        connect: impl Fn() -> F + Send + Sync + 'static,
+        server: S,
+    ) -> Result<Arc<dyn Harness>, Failure>
+    where
+        F: Future<Output = Result<SqlDb, DbError>> + Send + 'static,
+    {
+        let connect = move || {
+            let database = connect();
+            async { Ok(Arc::new(database.await?) as Arc<dyn Database>) }.boxed()
+        };
+        Ok(Arc::new(Self { database: connect().await?, connect: Box::new(connect), _server: server }))
+    }
+}
+
+#[async_trait]
+impl<S: Send + Sync + 'static> Harness for Remote<S> {
+    fn database(&self) -> Arc<dyn Database> {
+        self.database.clone()
+    }
+
+    async fn reopen(&self) -> Result<Arc<dyn Database>, Failure> {
+        Ok((self.connect)().await?)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_with_pgvector() {
+    let Some(server) = Postgres::start().await.expect("a server starts") else {
+        return skip("postgres", "it is not installed");
+    };
+    let open = async || {
+        let url = server.database().await?;
+        Remote::open(
+            move || {
+                let url = url.clone();
+                async move { PostgresDriver::connect(&url).await }
+            },
+            (),
+        )
+        .await
+    };
+    conforms("postgres", open).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_without_pgvector() {
+    let Some(server) = Postgres::start().await.expect("a server starts") else {
+        return skip("postgres", "it is not installed");
+    };
+    let open = async || {
+        let url = server.database().await?;
+        let connect = move || {
+            let url = url.clone();
+            async move { PostgresDriver::connect_without_vectors(&url).await }
+        };
+        Remote::open(connect, ()).await
+    };
+    conforms("postgres without pgvector", open).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb() {
+    let Some(server) = Mariadb::start().await.expect("a server starts") else {
+        return skip("mysql", "it is not installed");
+    };
+    let open = async || {
+        let url = server.database().await?;
+        Remote::open(
+            move || {
+                let url = url.clone();
+                async move { MysqlDriver::connect(&url).await }
+            },
+            (),
+        )
+        .await
+    };
+    conforms("mariadb", open).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn libsql() {
+    if Libsql::start().await.expect("a server starts").is_none() {
+        return skip("libsql", "it is not installed");
+    }
+    // a server has one database
+    let open = async || {
+        let server = Libsql::start().await?.ok_or_else(|| Failure::new("it was there before"))?;
+        let url = server.url.clone();
+        Remote::open(
+            move || {
+                let url = url.clone();
+                async move { LibsqlDriver::connect(&url, None).await }
+            },
+            server,
+        )
+        .await
+    };
+    conforms("libsql", open).await;
+}
+
+#[tokio::test]
+async fn every_broken_database_fails_a_case() {
+    let faults = [
+        (Fault::FilterIgnored, "db/eq_finds_equal_values"),
+        (Fault::OrderLost, "db/order_goes_by_bytes"),
+        (Fault::HalfWrite, "db/several_rows_are_written_in_one_transaction"),
+        (Fault::NullMatches, "db/eq_null_matches_nothing"),
+    ];
+    for (fault, expected) in faults {
+        let mut failed = Vec::new();
+        for cases in GROUPS {
+            failed.extend(run("broken", &[], cases, || BrokenHarness::open(fault)).await.failed());
+        }
+        assert!(failed.contains(&expected), "{fault:?} failed {failed:?}");
+    }
+}
