@@ -9,6 +9,7 @@ use penstock_control::LiveSnapshot;
 use penstock_core::{Clock, Timestamp};
 use penstock_dialects::observe::Observed;
 use penstock_providers::ProviderTable;
+use penstock_storage::StorageAdapter;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
@@ -59,6 +60,8 @@ pub struct Parts {
     pub table: Arc<ProviderTable>,
     /// Where settlements go.
     pub settling: Settling,
+    /// Where modules keep their state.
+    pub storage: StorageAdapter,
     /// Options.
     pub options: GatewayOptions,
 }
@@ -72,6 +75,7 @@ pub(crate) struct Shared {
     pub(crate) routing: Routing,
     pub(crate) table: Arc<ProviderTable>,
     pub(crate) settling: Arc<Settling>,
+    storage: StorageAdapter,
     pub(crate) options: GatewayOptions,
     pub(crate) clients: Clients,
     pub(crate) clock: Arc<dyn Clock>,
@@ -88,7 +92,7 @@ impl std::fmt::Debug for Shared {
 impl Gateway {
     /// A gateway of these parts.
     pub fn new(parts: Parts, clock: Arc<dyn Clock>) -> Self {
-        let Parts { live, routing, table, settling, options } = parts;
+        let Parts { live, routing, table, settling, storage, options } = parts;
         let providers = routing.providers().iter().map(|provider| provider.timeouts.connect);
         let routes = routing.routes().filter_map(|route| route.timeouts.connect);
         let clients = Clients::new(providers.chain(routes).collect::<BTreeSet<_>>());
@@ -98,6 +102,7 @@ impl Gateway {
             routing,
             table,
             settling: Arc::new(settling),
+            storage,
             options,
             clients,
             clock,
@@ -128,6 +133,11 @@ impl Gateway {
     /// The providers, routes and aliases.
     pub fn routing(&self) -> &Routing {
         &self.0.routing
+    }
+
+    /// Where modules keep their state.
+    pub fn storage(&self) -> &StorageAdapter {
+        &self.0.storage
     }
 
     /// Answers a request, whatever happens.

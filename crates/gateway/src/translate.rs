@@ -177,7 +177,7 @@ impl Translation {
         let (from, to) = self.codecs()?;
         let decoder = from.stream_decoder(self.origin.clone());
         let translator = StreamTranslator::new(decoder, to.stream_encoder(&self.client));
-        let sampled = id.bits() % VERIFIED == 0;
+        let sampled = id.bits().is_multiple_of(VERIFIED);
         let verifier = if sampled { Verifier::new(self.to) } else { None };
         Some(TranslatedStream { id, dialect: self.to, translator, verifier })
     }

@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// Look at what was used.
     #[command(subcommand)]
     Usage(UsageCommand),
+    /// Look at where modules keep their state.
+    #[command(subcommand)]
+    Storage(StorageCommand),
     /// Check the set-up and say in plain words what does not work; changes nothing.
     #[command(after_help = "Example: penstock doctor --json")]
     Doctor,
@@ -89,6 +92,13 @@ pub(crate) enum ConfigCommand {
     /// Print every setting, its value (secrets hidden) and where it comes from.
     #[command(after_help = "Example: PENSTOCK_PORT=9000 penstock config show")]
     Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StorageCommand {
+    /// Write, read and remove something in each configured backend, and say what works.
+    #[command(after_help = "Example: PENSTOCK_KV=redis://127.0.0.1:6379 penstock storage check")]
+    Check,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod logging;
 mod output;
+mod storage;
 
 use std::process::ExitCode;
 

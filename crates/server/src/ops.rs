@@ -8,7 +8,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use serde_json::json;
+use penstock_gateway::Gateway;
+use serde_json::{Value, json};
 
 use crate::Shared;
 
@@ -43,9 +44,27 @@ async fn ready(State(state): State<Shared>) -> Response {
             "open_requests": state.parts.journal.open_requests(),
             "pending_settlements": state.parts.journal.pending(),
         },
+        "storage": storage(&state.parts.gateway),
     });
     let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, Json(body)).into_response()
+}
+
+/// What modules have, as far as calls have shown. That a part is down does not make the gateway unready: a
+/// module is told so, and requests are answered.
+fn storage(gateway: &Gateway) -> Value {
+    let (kind, health) = (gateway.storage().kind(), gateway.storage().health());
+    let mut said = json!({"kind": kind.as_str(), "ok": health.is_ok()});
+    for (name, part) in health.parts {
+        let trouble = part.trouble.as_ref();
+        said[name] = json!({
+            "backend": part.backend,
+            "ok": trouble.is_none(),
+            "since": trouble.map(|trouble| trouble.since),
+            "error": trouble.map(|trouble| &trouble.why),
+        });
+    }
+    said
 }
 
 async fn metrics(State(state): State<Shared>) -> Response {

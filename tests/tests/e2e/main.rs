@@ -12,5 +12,6 @@ mod metering;
 mod passthrough;
 mod shutdown;
 mod slow_clients;
+mod storage;
 mod surface;
 mod translation;

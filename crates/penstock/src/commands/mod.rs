@@ -4,6 +4,7 @@ mod config;
 mod doctor;
 mod key;
 mod serve;
+mod storage;
 mod usage;
 mod user;
 mod when;
@@ -15,7 +16,9 @@ use clap::CommandFactory;
 use penstock_control::sql::SqlStore;
 use serde_json::json;
 
-use crate::arguments::{Arguments, Command, ConfigCommand, KeyCommand, UsageCommand, UserCommand};
+use crate::arguments::{
+    Arguments, Command, ConfigCommand, KeyCommand, StorageCommand, UsageCommand, UserCommand,
+};
 use crate::config::{Config, process_environment};
 use crate::output;
 
@@ -48,6 +51,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve => block_on(serve::run(config)),
         Command::Config(ConfigCommand::Check) => config::check(&config, json),
         Command::Config(ConfigCommand::Show) => config::show(&config, json),
+        Command::Storage(StorageCommand::Check) => block_on(storage::check(&config, json)),
         Command::User(UserCommand::Add { name, allow, admin }) => {
             block_on(user::add(&config, name, allow, admin, json))
         }

@@ -21,6 +21,7 @@ use tokio::task::AbortHandle;
 
 use super::{VERSION, create_data_dir, open_store};
 use crate::config::Config;
+use crate::storage::OpenStorage;
 use crate::{logging, output};
 
 /// How soon a change made elsewhere is seen.
@@ -46,6 +47,13 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let keyless = snapshot.is_keyless();
     refuse_open_to_all(&config, keyless)?;
     let metrics = metrics()?;
+    let storage = OpenStorage::open(&config.storage).await?;
+    let adapter = storage.adapter();
+    tokio::spawn({
+        let adapter = adapter.clone();
+        // what is down is said once, now, and not when the first module meets it
+        async move { adapter.check().await }
+    });
     let (journal, recovered) = Journal::open(&config.journal_dir(), config.journal)
         .with_context(|| format!("the journal in {} cannot be opened", config.journal_dir().display()))?;
     settle_recovered(store.as_ref(), &journal, &recovered).await?;
@@ -64,6 +72,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
                 catalogue: config.catalogue.clone(),
                 stopping: AtomicBool::new(false),
             },
+            storage: adapter,
             options: GatewayOptions {
                 access: Access {
                     loopback: config.is_loopback(),
@@ -102,6 +111,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     if !settler.finish(SETTLE_DEADLINE).await {
         tracing::warn!(left = journal.pending(), "settlements stay in the journal until the next start");
     }
+    storage.close().await?;
     journal.close()?;
     store.close().await?;
     tracing::info!("stopped");

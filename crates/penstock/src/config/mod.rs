@@ -22,6 +22,7 @@ use penstock_core::Secret;
 use penstock_gateway::{OnClientGone, Routing, RoutingSpec, Timeouts};
 use penstock_providers::{Catalogue, ProviderTable};
 use penstock_server::{Limits, ListenOptions};
+use penstock_storage::settings::{Settings as StorageSettings, Urls};
 
 pub(crate) use self::settings::Resolved;
 use crate::arguments::SettingFlags;
@@ -61,6 +62,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) listening: ListenOptions,
     pub(crate) journal: JournalOptions,
+    pub(crate) storage: StorageSettings,
     pub(crate) log_format: String,
     pub(crate) table: Arc<ProviderTable>,
     pub(crate) catalogue: Arc<Catalogue>,
@@ -102,9 +104,15 @@ impl Config {
         // built here as well, so that `config check` finds what `serve` would refuse
         Routing::new(routing.clone(), &table).map_err(|error| ConfigError::new(error.to_string()))?;
         let admin_key = values.secret("admin_key")?;
+        let data_dir = PathBuf::from(values.text("data_dir")?);
+        let urls =
+            Urls { kv: values.url("kv"), database: values.url("storage_dsn"), blob: values.url("blob") };
+        let storage = StorageSettings::choose(&urls, environment, &data_dir)
+            .map_err(|error| ConfigError::new(error.to_string()))?;
         Ok(Self {
             listen,
-            data_dir: PathBuf::from(values.text("data_dir")?),
+            storage,
+            data_dir,
             admin_key: admin_key.map(|key| KeyDigest::of(key.expose().trim())),
             byok,
             max_attempts: values.at_least("max_attempts", 1)?,

@@ -45,6 +45,10 @@ const SETTINGS: &[Setting] = &[
     setting("client.write_stall", "5m"),
     setting("journal.max_bytes", "1GiB"),
     setting("journal.durability", "group"),
+    // secret, since a password may stand in a URL
+    Setting { name: "kv", default: None, secret: true },
+    Setting { name: "storage_dsn", default: None, secret: true },
+    Setting { name: "blob", default: None, secret: true },
     Setting { name: "provider_table", default: None, secret: false },
     Setting { name: "catalogue", default: None, secret: false },
     setting("log_format", "auto"),
@@ -218,6 +222,11 @@ impl Values {
             }
             value => Ok(value.map(|value| value.text.clone())),
         }
+    }
+
+    /// A setting in which a password may stand, as in a URL.
+    pub(super) fn url(&self, name: &str) -> Option<Secret<String>> {
+        self.0.get(name).map(|value| value.text.clone())
     }
 
     pub(super) fn get<T: FromStr>(&self, name: &str) -> Result<T, ConfigError> {
