@@ -35,7 +35,10 @@ pub(in super::super) fn request(request: &CanonicalRequest, target: &Target<'_>)
         stop: request.stop_sequences.as_ref().map(|texts| stop(texts, extensions)),
         stream: request.stream,
         stream_options: stream_options(request, target),
-        response_format: request.response_format.as_ref().map(|format| response_format(format, &mut losses)),
+        response_format: request
+            .response_format
+            .as_ref()
+            .map(|format| response_format(format, is_foreign(&request.extensions, DIALECT), &mut losses)),
         reasoning_effort: reasoning(request, target, &mut losses),
         user: user(request, &mut losses),
         rest: rest(extensions, DIALECT),
@@ -84,7 +87,11 @@ fn user<'a>(request: &'a CanonicalRequest, losses: &mut Losses) -> Option<Text<'
     user
 }
 
-fn response_format<'a>(format: &'a ResponseFormat, losses: &mut Losses) -> wire::ResponseFormat<'a> {
+fn response_format<'a>(
+    format: &'a ResponseFormat,
+    foreign: bool,
+    losses: &mut Losses,
+) -> wire::ResponseFormat<'a> {
     let at = Path::Root.field("responseFormat");
     let (kind, extensions) = match format {
         ResponseFormat::Text { extensions } => ("text", extensions),
@@ -95,11 +102,11 @@ fn response_format<'a>(format: &'a ResponseFormat, losses: &mut Losses) -> wire:
     let json_schema = match format {
         ResponseFormat::JsonSchema { name, schema, extensions } => {
             // this dialect demands a name; it means nothing to the model
-            let foreign = name.is_none() && extensions.of(DIALECT).is_empty();
-            if foreign {
+            let nameless = foreign && name.is_none();
+            if nameless {
                 losses.filled(at.field("name"), "response");
             }
-            let name = name.as_deref().or(foreign.then_some("response"));
+            let name = name.as_deref().or(nameless.then_some("response"));
             Some(wire::JsonSchema {
                 name: name.map(Into::into),
                 schema: schema.as_ref().map(Into::into),
