@@ -33,5 +33,5 @@ bench: ## measure, and write docs/benchmarks/
 fuzz: ## run every fuzz target, each for MINUTES
 	scripts/fuzz.sh $(MINUTES)
 
-services: ## what the tests need beside the toolchain: the official clients
+services: ## what the tests need beside the toolchain: client libraries, servers
 	scripts/test-tools.sh

@@ -82,10 +82,12 @@ async fn sqlite_in_memory() {
     conforms("sqlite memory", open).await;
 }
 
+type Connect = dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Database>, DbError>> + Send + Sync;
+
 /// A database of its own on a server, with a way to connect to it.
 struct Remote<S> {
     database: Arc<dyn Database>,
-    connect: Box<dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Database>, DbError>> + Send + Sync>,
+    connect: Box<Connect>,
     _server: S,
 }
 

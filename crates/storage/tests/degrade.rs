@@ -1,7 +1,6 @@
 //! What modules see of a store that hangs, goes and comes back: Redis behind a proxy that does it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
-#![expect(clippy::print_stderr, reason = "figures are for whoever looks at them")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

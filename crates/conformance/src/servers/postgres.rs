@@ -34,12 +34,8 @@ impl Postgres {
         let address = free_address()?;
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
-        // the server refuses to run as root
-        let user = if is_root(folder.path())? { Some("postgres") } else { None };
-        if let Some(user) = user {
-            done(Command::new("chown").arg(user).arg(folder.path())).await?;
-        }
-        let mut init = as_user(user, &binaries.join("initdb"));
+        let user = User::choose(folder.path()).await?;
+        let mut init = user.command(&binaries.join("initdb"));
         init.arg("-D").arg(&data).args([
             "-U",
             "postgres",
@@ -50,7 +46,7 @@ impl Postgres {
             "-N",
         ]);
         done(&mut init).await?;
-        let mut command = as_user(user, &binaries.join("postgres"));
+        let mut command = user.command(&binaries.join("postgres"));
         command.arg("-D").arg(&data).arg("-k").arg(folder.path());
         command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=400"]);
         command.arg("-p").arg(address.port().to_string());
@@ -101,17 +97,48 @@ fn binaries() -> Option<PathBuf> {
     own.parent().map(Path::to_owned)
 }
 
-/// What this process makes belongs to whom it runs as.
-fn is_root(folder: &Path) -> Result<bool, Failure> {
-    use std::os::unix::fs::MetadataExt as _;
-    Ok(folder.metadata()?.uid() == 0)
+/// As whom the server runs: it refuses to be root.
+#[derive(Clone, Copy)]
+enum User {
+    /// As this process, which is not root.
+    Same,
+    /// As this process, which is not root in a user namespace of its own. Nothing has to be readable by
+    /// anyone else, and no other user is needed.
+    Namespace,
+    /// As the user of the system's own PostgreSQL, where there are no namespaces.
+    System,
 }
 
-fn as_user(user: Option<&str>, program: &Path) -> Command {
-    let Some(user) = user else { return Command::new(program) };
-    let mut command = Command::new("runuser");
-    command.args(["-u", user, "--"]).arg(program);
-    command
+/// Any user but root.
+const NAMESPACE: [&str; 3] = ["--user", "--map-user=1000", "--map-group=1000"];
+
+impl User {
+    async fn choose(folder: &Path) -> Result<Self, Failure> {
+        use std::os::unix::fs::MetadataExt as _;
+        // what this process makes belongs to whom it runs as
+        if folder.metadata()?.uid() != 0 {
+            return Ok(Self::Same);
+        }
+        if done(Command::new("unshare").args(NAMESPACE).arg("true")).await.is_ok() {
+            return Ok(Self::Namespace);
+        }
+        done(Command::new("chown").arg("postgres").arg(folder)).await?;
+        Ok(Self::System)
+    }
+
+    fn command(self, program: &Path) -> Command {
+        let mut command = match self {
+            Self::Same => return Command::new(program),
+            Self::Namespace => Command::new("unshare"),
+            Self::System => Command::new("runuser"),
+        };
+        match self {
+            Self::System => command.args(["-u", "postgres", "--"]),
+            _ => command.args(NAMESPACE),
+        };
+        command.arg(program);
+        command
+    }
 }
 
 pub(super) async fn done(command: &mut Command) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! Tables: a query builder, raw SQL and vectors, the same on every SQL dialect.
 //!
-//! A [`Query`] is data; [`From`](query::From) builds one in the manner of supabase-js. [`SqlDb`](sql::SqlDb)
+//! A [`Query`] is data; [`From`] builds one in the manner of supabase-js. [`SqlDb`](sql::SqlDb)
 //! renders and runs it over a [`Driver`](sql::Driver), which knows one wire protocol and nothing else. How a
 //! value is written and read follows from the type of its column, which is read from the schema.
 
