@@ -351,3 +351,25 @@ fn a_stream_names_what_the_whole_answer_names_and_once() {
     assert!(seen > 60, "there are only {seen} losses");
     faults.none();
 }
+
+#[test]
+fn what_stands_beside_the_delta_of_an_end_is_kept_or_named() {
+    let regression = include_str!(
+        "../../fuzz-regressions/anthropic_messages_stream/other-stop-reason-beside-the-delta.sse"
+    );
+    let fixture = Fixture {
+        dialect: Dialect::AnthropicMessages,
+        name: "beside the delta".into(),
+        body: regression.as_bytes().to_vec(),
+    };
+    let named = short(&streamed(&fixture, Dialect::OpenaiChat));
+    assert!(named.contains(&"dropped stop_reason".to_owned()), "{named:?}");
+    let own = codec(Dialect::AnthropicMessages).unwrap();
+    let decoder = own.stream_decoder(origin(Dialect::AnthropicMessages));
+    let mut translator = StreamTranslator::new(decoder, own.stream_encoder(&client()));
+    let mut out = BytesMut::new();
+    translator.push(&Bytes::from(fixture.body), &mut out).unwrap();
+    let written = String::from_utf8(out.to_vec()).unwrap();
+    assert!(written.contains(r#""delta":{"stop_reason":"end_turn","#), "{written}");
+    assert!(written.contains(r#"},"stop_reason":"max_tokens"}"#), "{written}");
+}

@@ -5,7 +5,7 @@ use penstock_core::canonical::{CanonicalChunk, Delta, Extensions, MessageDelta, 
 
 use super::super::{DIALECT, decode, errors, wire};
 use crate::codec::{DecodeError, StreamDecoder, StreamError, read};
-use crate::object::{Text, extensions};
+use crate::object::{Text, extensions, put_nested};
 
 /// Fields that mean something in a delta only.
 const IN_DELTA: &[&str] =
@@ -100,10 +100,11 @@ fn delta(delta: wire::Delta<'_>) -> Option<Delta> {
 }
 
 /// What stands beside the delta speaks of the message as well.
-fn message_delta(mut event: wire::Event<'_>) -> CanonicalChunk {
-    // written into the delta, it would say there what the provider did not
-    event.rest.retain(|(name, _)| !IN_DELTA.contains(&name.as_ref()));
-    let mut known = MessageDelta { extensions: extensions(DIALECT, event.rest), ..MessageDelta::default() };
+fn message_delta(event: wire::Event<'_>) -> CanonicalChunk {
+    // written into the delta, some of it would say there what the provider did not
+    let (beside, rest) = event.rest.into_iter().partition(|(name, _)| IN_DELTA.contains(&name.as_ref()));
+    let mut known = MessageDelta { extensions: extensions(DIALECT, rest), ..MessageDelta::default() };
+    put_nested(&mut known.extensions, DIALECT, "~beside", beside);
     if let Some(delta) = event.delta {
         known.extensions.accumulate(extensions(DIALECT, delta.rest));
         known.stop_reason =

@@ -9,7 +9,7 @@ use super::super::{DIALECT, encode, wire};
 use super::blocks::Blocks;
 use crate::codec::{StreamEncoder, append};
 use crate::loss::{Loss, Losses, Path};
-use crate::object::{Rest, Text, is_foreign, null, rest};
+use crate::object::{Rest, Text, is_foreign, nested, null, rest};
 
 /// Writes a stream.
 pub(in super::super) struct Encoder {
@@ -61,7 +61,14 @@ impl Encoder {
         self.losses.extensions(Path::Root, &delta.extensions);
         let usage = usage.map(|usage| encode::usage(usage, &mut self.losses));
         let reason = encode::stop_reason(delta.stop_reason, &delta.extensions);
-        put_end(reason, delta.stop_sequence.as_deref(), rest(&delta.extensions, DIALECT), usage, out);
+        let beside = nested(&delta.extensions, DIALECT, "~beside");
+        put_end(
+            reason,
+            delta.stop_sequence.as_deref(),
+            [rest(&delta.extensions, DIALECT), beside],
+            usage,
+            out,
+        );
     }
 
     /// The whole end.
@@ -74,14 +81,21 @@ impl Encoder {
             encode::usage_filled(&mut self.losses);
             encode::no_usage()
         });
-        put_end(Some(reason.into()), answer.stop_sequence.as_deref(), Rest::new(), Some(usage), out);
+        put_end(
+            Some(reason.into()),
+            answer.stop_sequence.as_deref(),
+            [Rest::new(), Rest::new()],
+            Some(usage),
+            out,
+        );
     }
 }
 
+/// The end, with further fields in the delta and beside it.
 fn put_end(
     stop_reason: Option<Text<'_>>,
     stop_sequence: Option<&str>,
-    rest: Rest<'_>,
+    [rest, beside]: [Rest<'_>; 2],
     usage: Option<wire::UsageReport<'_>>,
     out: &mut BytesMut,
 ) {
@@ -94,7 +108,8 @@ fn put_end(
             delta.rest.push((Cow::Borrowed(name), null()));
         }
     }
-    put("message_delta", wire::Event { delta: Some(delta), usage, ..wire::Event::default() }, out);
+    let event = wire::Event { delta: Some(delta), usage, rest: beside, ..wire::Event::default() };
+    put("message_delta", event, out);
 }
 
 /// An event.
