@@ -14,6 +14,8 @@ pub mod degrade;
 mod error;
 pub mod kv;
 pub mod settings;
+#[cfg(any(feature = "libsql", feature = "s3", feature = "upstash"))]
+mod tls;
 
 pub use adapter::{HealthStatus, Kind, StorageAdapter};
 pub use error::{ErrorKind, Result, Retry, StorageError};

@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, STANDARD_NO_PAD as BASE64_NO_PAD};
 use reqwest::{Client, Url};
-use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -47,7 +46,7 @@ impl LibsqlDriver {
             .and_then(|url| url.join("v2/pipeline"))
             .map_err(|error| DbError::invalid(format!("the storage DSN is no address of libSQL: {error}")))?;
         let client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
+            .tls_backend_preconfigured(crate::tls::config())
             .connect_timeout(CONNECT)
             .timeout(ANSWER)
             // a token is for this host only
@@ -78,19 +77,6 @@ impl LibsqlDriver {
         serde_json::from_slice(&bytes)
             .map_err(|error| DbError::new(code::OTHER, format!("libSQL answered something else: {error}")))
     }
-}
-
-/// With the certificates of the machine, or of Mozilla where it has none.
-fn tls() -> Result<ClientConfig, DbError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| DbError::invalid(format!("expected TLS: {error}")))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[derive(Deserialize)]

@@ -97,18 +97,15 @@ impl Driver for MysqlDriver {
                    WHERE table_schema = DATABASE() AND table_name = ? AND non_unique = 0 \
                    ORDER BY index_name, seq_in_index";
         let found = session.run(Statement { sql: sql.to_owned(), parameters }).await?;
-        let mut last = None;
+        let mut keys = Vec::new();
         for row in found.rows {
             let [Cell::Text(index), Cell::Text(column)] = row.as_slice() else { continue };
             if index == "PRIMARY" {
                 table.primary.push(column.clone());
             }
-            if last.as_ref() != Some(index) {
-                table.unique.push(Vec::new());
-                last = Some(index.clone());
-            }
-            table.unique.last_mut().expect("one was just pushed").push(column.clone());
+            keys.push((index.clone(), column.clone()));
         }
+        table.add_unique(keys);
         Ok(Some(table))
     }
 

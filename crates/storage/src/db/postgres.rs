@@ -137,18 +137,15 @@ impl Driver for PostgresDriver {
                    ORDER BY 1, k.place";
         let parameters = vec![Cell::Text(table.name.clone())];
         let found = session.run(Statement { sql: sql.to_owned(), parameters }).await?;
-        let mut last = None;
+        let mut keys = Vec::new();
         for row in found.rows {
             let [index, primary, Cell::Text(column)] = row.as_slice() else { continue };
             if *primary == Cell::Bool(true) {
                 table.primary.push(column.clone());
             }
-            if last.as_ref() != Some(index) {
-                table.unique.push(Vec::new());
-                last = Some(index.clone());
-            }
-            table.unique.last_mut().expect("one was just pushed").push(column.clone());
+            keys.push((index.clone(), column.clone()));
         }
+        table.add_unique(keys);
         Ok(Some(table))
     }
 

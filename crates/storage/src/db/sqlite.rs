@@ -123,15 +123,11 @@ pub(super) async fn read_table(session: &mut dyn Session, name: &str) -> Result<
                WHERE l.\"unique\" = 1 AND l.partial = 0 ORDER BY l.name, i.seqno";
     let parameters = vec![Cell::Text(name.to_owned())];
     let found = session.run(Statement { sql: sql.to_owned(), parameters }).await?;
-    let mut last = None;
-    for row in found.rows {
-        let [Cell::Text(key), Cell::Text(column)] = row.as_slice() else { continue };
-        if last.as_ref() != Some(key) {
-            table.unique.push(Vec::new());
-            last = Some(key.clone());
-        }
-        table.unique.last_mut().expect("one was just pushed").push(column.clone());
-    }
+    let key = |row: Vec<Cell>| match <[Cell; 2]>::try_from(row) {
+        Ok([Cell::Text(key), Cell::Text(column)]) => Some((key, column)),
+        _ => None,
+    };
+    table.add_unique(found.rows.into_iter().filter_map(key));
     Ok(Some(table))
 }
 

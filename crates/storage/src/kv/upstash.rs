@@ -5,14 +5,12 @@
 //! (<https://upstash.com/docs/redis/features/restapi>).
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use penstock_core::Secret;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, StatusCode, Url};
-use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -50,7 +48,7 @@ impl UpstashKv {
         let json = HeaderValue::from_static("application/json");
         let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization), (CONTENT_TYPE, json)]);
         let client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
+            .tls_backend_preconfigured(crate::tls::config())
             .default_headers(headers)
             .connect_timeout(CONNECT)
             .timeout(ANSWER)
@@ -66,21 +64,6 @@ impl fmt::Debug for UpstashKv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UpstashKv").field("prefix", &self.prefix).finish_non_exhaustive()
     }
-}
-
-/// With the certificates of the machine, or of Mozilla where it has none.
-fn tls() -> Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| {
-            StorageError::new(ErrorKind::Internal, BACKEND, "kv.open", "expected TLS").with_source(error)
-        })?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// The body of every answer.

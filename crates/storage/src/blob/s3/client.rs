@@ -6,7 +6,6 @@ use std::time::Duration;
 use object_store::ClientOptions;
 use object_store::client::{HttpClient, HttpConnector};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use rustls::{ClientConfig, RootCertStore};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// The longest silence while an answer is waited for or read.
@@ -19,7 +18,7 @@ pub(super) struct Connector;
 impl HttpConnector for Connector {
     fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls())
+            .tls_backend_preconfigured(crate::tls::config())
             .dns_resolver(Arc::new(Localhost))
             .connect_timeout(CONNECT_WITHIN)
             .read_timeout(SILENCE)
@@ -48,19 +47,4 @@ impl Resolve for Localhost {
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
-}
-
-/// The machine's own root certificates, else (a bare container has none) Mozilla's.
-fn tls() -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the provider supports the default protocol versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
 }

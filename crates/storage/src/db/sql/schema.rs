@@ -42,6 +42,18 @@ impl Table {
         })
     }
 
+    /// Takes the unique keys from their columns, which stand together: the key's name and the column.
+    pub fn add_unique<K: PartialEq>(&mut self, columns: impl IntoIterator<Item = (K, String)>) {
+        let mut last = None;
+        for (key, column) in columns {
+            match self.unique.last_mut() {
+                Some(unique) if last.as_ref() == Some(&key) => unique.push(column),
+                _ => self.unique.push(vec![column]),
+            }
+            last = Some(key);
+        }
+    }
+
     pub(super) fn require_all<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), DbError> {
         names.into_iter().try_for_each(|name| self.require(name).map(drop))
     }
