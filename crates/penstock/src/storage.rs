@@ -1,6 +1,5 @@
 //! Where modules keep their state: the one place that knows which backends there are.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -18,7 +17,7 @@ use penstock_storage::kv::memory::{MemoryKv, MemoryKvOptions};
 use penstock_storage::kv::redis::RedisKv;
 use penstock_storage::kv::upstash::UpstashKv;
 use penstock_storage::settings::{DatabaseSettings, KvSettings, Settings};
-use penstock_storage::{Kind, StorageAdapter};
+use penstock_storage::{Kind, Result, StorageAdapter};
 
 /// The backends, opened.
 pub(crate) struct OpenStorage {
@@ -34,21 +33,9 @@ impl OpenStorage {
     /// Opens what is embedded, and gets ready to call what is not: a service that is down keeps nobody from
     /// starting.
     pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
-        let mut embedded = None;
-        let kv: Arc<dyn KvStore> = match &settings.kv {
-            KvSettings::Redis(url) => Arc::new(RedisKv::open(url.expose(), "").context("kv")?),
-            KvSettings::Upstash { url, token } => Arc::new(UpstashKv::open(url, token, "").context("kv")?),
-            KvSettings::Memory => memory(None, &mut embedded).await?,
-            KvSettings::File(path) => memory(Some(path), &mut embedded).await?,
-        };
+        let (kv, embedded) = kv(&settings.kv).await.context("kv")?;
         let database = Arc::new(database(&settings.database).await.context("storage_dsn")?);
-        let blob: Arc<dyn BlobStore> = match &settings.blob {
-            BlobSettings::Fs { root } => {
-                let opened = FsBlob::open(root).await;
-                Arc::new(opened.with_context(|| format!("blob: {}", root.display()))?)
-            }
-            BlobSettings::S3(settings) => Arc::new(S3Blob::open(settings).await.context("blob")?),
-        };
+        let blob = blob(&settings.blob).await?;
         Ok(Self { kind: settings.kind(), kv, database, blob, embedded })
     }
 
@@ -68,7 +55,31 @@ impl OpenStorage {
     }
 }
 
-async fn database(settings: &DatabaseSettings) -> Result<LazyDb, DbError> {
+/// The key-value store, also as what it is if it is embedded.
+pub(crate) async fn kv(settings: &KvSettings) -> Result<(Arc<dyn KvStore>, Option<Arc<MemoryKv>>)> {
+    let file = match settings {
+        KvSettings::Redis(url) => return Ok((Arc::new(RedisKv::open(url.expose(), "")?), None)),
+        KvSettings::Upstash { url, token } => return Ok((Arc::new(UpstashKv::open(url, token, "")?), None)),
+        KvSettings::Memory => None,
+        KvSettings::File(path) => Some(path.clone()),
+    };
+    let embedded = Arc::new(MemoryKv::open(MemoryKvOptions { file, ..MemoryKvOptions::default() }).await?);
+    Ok((Arc::clone(&embedded) as _, Some(embedded)))
+}
+
+/// The files.
+pub(crate) async fn blob(settings: &BlobSettings) -> anyhow::Result<Arc<dyn BlobStore>> {
+    Ok(match settings {
+        BlobSettings::Fs { root } => {
+            let opened = FsBlob::open(root).await;
+            Arc::new(opened.with_context(|| format!("blob: {}", root.display()))?)
+        }
+        BlobSettings::S3(settings) => Arc::new(S3Blob::open(settings).await.context("blob")?),
+    })
+}
+
+/// The database, which may not be there yet.
+pub(crate) async fn database(settings: &DatabaseSettings) -> Result<LazyDb, DbError> {
     match settings.clone() {
         DatabaseSettings::Sqlite(path) => {
             LazyDb::open("sqlite", move || {
@@ -102,11 +113,4 @@ async fn database(settings: &DatabaseSettings) -> Result<LazyDb, DbError> {
             .await
         }
     }
-}
-
-async fn memory(file: Option<&Path>, embedded: &mut Option<Arc<MemoryKv>>) -> anyhow::Result<Arc<MemoryKv>> {
-    let options = MemoryKvOptions { file: file.map(Path::to_path_buf), ..MemoryKvOptions::default() };
-    let store = Arc::new(MemoryKv::open(options).await.context("kv")?);
-    *embedded = Some(Arc::clone(&store));
-    Ok(store)
 }

@@ -55,6 +55,27 @@ async fn the_gateway_starts_and_answers_while_a_backend_is_down() -> Result<()> 
     Ok(())
 }
 
+#[test]
+fn doctor_says_how_storage_is() -> Result<()> {
+    let storage = |builder: Builder| -> Result<Vec<Value>> {
+        let ran = builder.run(&["doctor", "--json"])?;
+        ensure!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+        let findings: Vec<Value> = serde_json::from_slice(&ran.stdout)?;
+        let is_storage = |one: &Value| one["check"].as_str().is_some_and(|name| name.starts_with("storage "));
+        Ok(findings.into_iter().filter(is_storage).collect())
+    };
+    let embedded = storage(builder()?)?;
+    ensure!(embedded.len() == 3 && embedded.iter().all(|part| part["state"] == "ok"), "{embedded:?}");
+    for (name, url) in DOWN {
+        let found = storage(builder()?.set(name, url))?;
+        let down: Vec<&Value> = found.iter().filter(|part| part["state"] == "warning").collect();
+        let [down] = down.as_slice() else { anyhow::bail!("{url}: {found:?}") };
+        let says = down["says"].as_str().unwrap_or_default();
+        ensure!(says.contains("is down, and modules would go on without it: "), "{url}: {says}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn storage_check_says_what_works_and_what_does_not() -> Result<()> {
     let embedded = builder()?.run(&["storage", "check", "--json"])?;

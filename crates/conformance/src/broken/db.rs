@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use penstock_storage::db::query::{Action, Filter, Operator};
 use penstock_storage::db::sqlite::SqliteDriver;
-use penstock_storage::db::{Answer, Database, DbError, Hit, Query, Row, VectorSearch};
+use penstock_storage::db::{Answer, Database, DbError, Hit, Migrated, Migrations, Query, Row, VectorSearch};
 use serde_json::Value;
 
 use crate::Failure;
@@ -94,6 +94,10 @@ impl Database for BrokenDb {
 
     async fn raw(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DbError> {
         self.inner.raw(sql, parameters).await
+    }
+
+    async fn migrate(&self, migrations: &Migrations) -> Result<Migrated, DbError> {
+        self.inner.migrate(migrations).await
     }
 
     async fn health(&self) -> Result<(), DbError> {

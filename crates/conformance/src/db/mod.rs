@@ -1,6 +1,7 @@
 //! What every database has to do.
 
 pub mod filters;
+pub mod migrations;
 pub mod raw;
 pub mod read;
 pub mod values;
@@ -25,8 +26,15 @@ pub trait Harness: Send + Sync {
 }
 
 /// Every case, by what it is about.
-pub const GROUPS: &[&[Case<dyn Harness>]] =
-    &[read::CASES, filters::CASES, write::CASES, values::CASES, raw::CASES, crate::vector::CASES];
+pub const GROUPS: &[&[Case<dyn Harness>]] = &[
+    read::CASES,
+    filters::CASES,
+    write::CASES,
+    values::CASES,
+    raw::CASES,
+    migrations::CASES,
+    crate::vector::CASES,
+];
 
 /// Four rows with all kinds of columns; the third has nothing but its id.
 const PEOPLE: &str = "CREATE TABLE IF NOT EXISTS people (

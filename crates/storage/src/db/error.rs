@@ -13,6 +13,8 @@ pub mod code {
     pub const NO_FILTER: &str = "PS001";
     /// A query that makes no sense.
     pub const INVALID: &str = "PS002";
+    /// Migrations that do not fit to what was applied before.
+    pub const MIGRATION: &str = "PS003";
     /// SQL that is not for modules.
     pub const DENIED: &str = "42501";
     /// A unique key is taken.
@@ -31,6 +33,10 @@ pub mod code {
     pub const NO_KEY: &str = "42P10";
     /// There is one of that name already.
     pub const EXISTS: &str = "42P07";
+    /// There is a column of that name already.
+    pub const COLUMN_EXISTS: &str = "42701";
+    /// There is no such column, index or key to drop.
+    pub const NO_OBJECT: &str = "42704";
     /// A value does not fit to the type of its column.
     pub const BAD_VALUE: &str = "22P02";
     /// A vector is longer than its column.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::sql::SqlDb;
-use super::{Answer, Database, DbError, Hit, Query, Row, VectorSearch};
+use super::{Answer, Database, DbError, Hit, Migrated, Migrations, Query, Row, VectorSearch};
 use crate::ErrorKind;
 
 type Connecting = Pin<Box<dyn Future<Output = Result<SqlDb, DbError>> + Send>>;
@@ -77,6 +77,10 @@ impl Database for LazyDb {
 
     async fn raw(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DbError> {
         self.connected().await?.raw(sql, parameters).await
+    }
+
+    async fn migrate(&self, migrations: &Migrations) -> Result<Migrated, DbError> {
+        self.connected().await?.migrate(migrations).await
     }
 
     async fn health(&self) -> Result<(), DbError> {

@@ -8,6 +8,7 @@ mod error;
 mod lazy;
 #[cfg(feature = "libsql")]
 pub mod libsql;
+mod migration;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 #[cfg(feature = "postgres")]
@@ -27,6 +28,7 @@ use serde_json::Value;
 
 pub use error::{DbError, code};
 pub use lazy::LazyDb;
+pub use migration::{Migrated, Migration, MigrationError, Migrations};
 pub use query::{Answer, Chain, From, Outcome, Query};
 pub use vector::{Hit, VectorSearch};
 
@@ -48,6 +50,10 @@ pub trait Database: fmt::Debug + Send + Sync {
     /// Runs SQL of the storage dialect, and gives the rows of its last statement. `?` and `$1` both bind;
     /// several statements only without parameters, in one transaction where the dialect can.
     async fn raw(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DbError>;
+
+    /// Applies the migrations of a module that are not applied, each once, even if several processes start
+    /// at the same time.
+    async fn migrate(&self, migrations: &Migrations) -> Result<Migrated, DbError>;
 
     /// Asks the backend whether it works.
     async fn health(&self) -> Result<(), DbError>;

@@ -227,7 +227,8 @@ pub(super) fn refusal(number: &str, message: &str) -> DbError {
         _ if message.contains("CHECK constraint") => code::CHECK,
         _ if message.contains("no such table") => code::NO_TABLE,
         _ if message.contains("no such column") || message.contains("has no column named") => code::NO_COLUMN,
-        _ if message.contains("already exists") => "42P07",
+        _ if message.contains("already exists") => code::EXISTS,
+        _ if message.contains("duplicate column name") => code::COLUMN_EXISTS,
         _ => code::OTHER,
     };
     DbError::new(code, message)

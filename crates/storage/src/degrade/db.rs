@@ -1,13 +1,17 @@
 //! A database that may go down.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
 use super::guard::{Guard, Pauses};
 use crate::ErrorKind;
-use crate::db::{Answer, Database, DbError, Hit, Query, Row, VectorSearch};
+use crate::db::{Answer, Database, DbError, Hit, Migrated, Migrations, Query, Row, VectorSearch};
+
+/// A migration may rewrite a large table, and wait for another node that does.
+const MIGRATION_TIMEOUT: Duration = Duration::from_mins(15);
 
 /// Any database, with the answers of [`degrade`](super) while it is down.
 #[derive(Debug)]
@@ -53,6 +57,11 @@ impl Database for DegradingDatabase {
 
     async fn raw(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DbError> {
         self.guard.call("db.raw", self.inner.raw(sql, parameters)).await
+    }
+
+    async fn migrate(&self, migrations: &Migrations) -> Result<Migrated, DbError> {
+        let migrate = self.inner.migrate(migrations);
+        self.guard.call_within(MIGRATION_TIMEOUT, "db.migrate", migrate).await
     }
 
     async fn health(&self) -> Result<(), DbError> {

@@ -135,12 +135,22 @@ impl Guard {
         operation: &'static str,
         call: impl Future<Output = Result<T, E>> + Send,
     ) -> Result<T, E> {
+        self.call_within(self.pauses.call, operation, call).await
+    }
+
+    /// The same for a call that may take longer than most.
+    pub(super) async fn call_within<T, E: MayBeOutage>(
+        self: &Arc<Self>,
+        limit: Duration,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, E> {
         if self.open.load(Ordering::Acquire) {
             self.count(operation);
             return Err(E::outage(self.backend, operation, "it is down".to_owned()));
         }
-        let answer = tokio::time::timeout(self.pauses.call, call).await.unwrap_or_else(|_| {
-            Err(E::outage(self.backend, operation, format!("no answer within {:?}", self.pauses.call)))
+        let answer = tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
+            Err(E::outage(self.backend, operation, format!("no answer within {limit:?}")))
         });
         if let Err(error) = &answer
             && error.is_outage()

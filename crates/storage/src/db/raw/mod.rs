@@ -19,6 +19,31 @@ pub(super) struct Script {
     pub(super) changes_schema: bool,
     /// Whether it must not run in a transaction.
     pub(super) loose: bool,
+    /// Whether it is one statement that reads.
+    pub(super) reads: bool,
+}
+
+/// What a statement does to the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Definition {
+    Create,
+    Alter,
+    Drop,
+    /// Which MySQL keeps like the others.
+    Other,
+}
+
+impl Definition {
+    /// By its first word.
+    pub(super) fn of(sql: &str, dialect: Dialect) -> Option<Self> {
+        match tokens::word(&tokens(sql, dialect).ok()?, 0)?.as_str() {
+            "create" => Some(Self::Create),
+            "alter" => Some(Self::Alter),
+            "drop" => Some(Self::Drop),
+            "rename" | "truncate" | "analyze" | "optimize" | "repair" => Some(Self::Other),
+            _ => None,
+        }
+    }
 }
 
 /// The statements of `tokens`, with the parameters of the only one.
@@ -35,6 +60,7 @@ pub(super) fn script(tokens: Vec<Token>, dialect: Dialect, cells: &[Cell]) -> Re
         |word: &str| parts.iter().any(|part| tokens::word(part, 0).is_some_and(|first| first == word));
     let changes_schema = ["create", "alter", "drop"].into_iter().any(starts);
     let loose = ["pragma", "vacuum"].into_iter().any(starts);
+    let reads = parts.len() == 1 && ["select", "values"].into_iter().any(starts);
     let mut statements = Vec::with_capacity(parts.len());
     for part in parts {
         for part in ddl::translate(part, dialect) {
@@ -42,7 +68,7 @@ pub(super) fn script(tokens: Vec<Token>, dialect: Dialect, cells: &[Cell]) -> Re
             statements.push(bind(&part, dialect, own)?);
         }
     }
-    Ok(Script { statements, changes_schema, loose })
+    Ok(Script { statements, changes_schema, loose, reads })
 }
 
 /// Cuts at semicolons, but not inside of a trigger's `BEGIN … END`.

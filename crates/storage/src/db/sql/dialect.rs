@@ -80,6 +80,11 @@ impl Dialect {
         !matches!(self, Self::Mysql { .. })
     }
 
+    /// Whether a statement that defines something is kept whatever becomes of its transaction.
+    pub(super) const fn keeps_definitions(self) -> bool {
+        matches!(self, Self::Mysql { .. })
+    }
+
     /// How the dialect takes a cell as a parameter.
     pub(super) fn parameter(self, kind: Kind, cell: Cell) -> Cell {
         match (self, kind, cell) {

@@ -2,6 +2,7 @@
 
 mod dialect;
 mod like;
+mod migrate;
 mod render;
 mod schema;
 mod write;
@@ -16,7 +17,7 @@ use serde_json::Value;
 use super::query::{Action, Answer, Cardinality, Query, identifier};
 use super::value::{Cell, Kind, fits, plain};
 use super::vector::Scan;
-use super::{Database, DbError, Hit, Row, VectorSearch, code, raw};
+use super::{Database, DbError, Hit, Migrated, Migrations, Row, VectorSearch, code, raw};
 
 pub use dialect::Dialect;
 pub use schema::{Column, Table};
@@ -224,28 +225,28 @@ impl Database for SqlDb {
     }
 
     async fn raw(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DbError> {
-        let dialect = self.driver.dialect();
-        let tokens = raw::tokens(sql, dialect)?;
-        let foreign = if raw::has_dots(&tokens) { self.driver.foreign_schemas().await? } else { Vec::new() };
-        raw::guard(&tokens, dialect, &foreign)?;
         let cells: Vec<Cell> = parameters.iter().map(plain).collect();
-        let script = raw::script(tokens, dialect, &cells)?;
-        let mode = if script.loose { Mode::Loose } else { Mode::Write };
+        let script = self.script(sql, &cells).await?;
+        let mode = match &script {
+            // beside whoever writes
+            raw::Script { reads: true, .. } => Mode::Read,
+            raw::Script { loose: true, .. } => Mode::Loose,
+            _ => Mode::Write,
+        };
         let mut session = self.driver.begin(mode).await?;
         let mut last = Rows::default();
         for statement in script.statements {
-            last = match raw::Index::of(&statement.sql, dialect) {
-                Some(index) if matches!(dialect, Dialect::Mysql { .. }) => {
-                    self.index(&mut *session, index).await?
-                }
-                _ => session.run(statement).await?,
-            };
+            last = self.run_own(&mut *session, statement).await?;
         }
         session.commit().await?;
         if script.changes_schema {
-            self.tables.write().unwrap_or_else(PoisonError::into_inner).clear();
+            self.forget_all();
         }
         self.to_rows(last).await
+    }
+
+    async fn migrate(&self, migrations: &Migrations) -> Result<Migrated, DbError> {
+        self.apply(migrations).await
     }
 
     async fn health(&self) -> Result<(), DbError> {
@@ -256,6 +257,28 @@ impl Database for SqlDb {
 }
 
 impl SqlDb {
+    fn forget_all(&self) {
+        self.tables.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The statements of a module's own SQL, if they are for modules.
+    async fn script(&self, sql: &str, cells: &[Cell]) -> Result<raw::Script, DbError> {
+        let dialect = self.driver.dialect();
+        let tokens = raw::tokens(sql, dialect)?;
+        let foreign = if raw::has_dots(&tokens) { self.driver.foreign_schemas().await? } else { Vec::new() };
+        raw::guard(&tokens, dialect, &foreign)?;
+        raw::script(tokens, dialect, cells)
+    }
+
+    /// Runs one of them.
+    async fn run_own(&self, session: &mut dyn Session, statement: Statement) -> Result<Rows, DbError> {
+        let dialect = self.driver.dialect();
+        match raw::Index::of(&statement.sql, dialect) {
+            Some(index) if matches!(dialect, Dialect::Mysql { .. }) => self.index(session, index).await,
+            _ => session.run(statement).await,
+        }
+    }
+
     /// Makes an index where texts have no index of their own: by the table, which may just have been made.
     async fn index(&self, session: &mut dyn Session, index: raw::Index) -> Result<Rows, DbError> {
         let table = self.driver.table(&index.table).await?.unwrap_or_default();

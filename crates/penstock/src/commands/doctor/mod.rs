@@ -1,5 +1,7 @@
 //! `penstock doctor`
 
+mod storage;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -67,6 +69,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings.push(data_dir(config));
     findings.extend(store(config).await);
     findings.push(journal(config));
+    findings.extend(storage::examine(&config.storage).await);
     findings.push(gateway(config));
     findings
 }
