@@ -153,23 +153,29 @@ async fn postgres_without_pgvector() {
     conforms("postgres without pgvector", open).await;
 }
 
+async fn of_mysql(server: &Mariadb) -> Result<Arc<dyn Harness>, Failure> {
+    let url = server.database().await?;
+    let connect = move || {
+        let url = url.clone();
+        async move { MysqlDriver::connect(&url).await }
+    };
+    Remote::open(connect, ()).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn mariadb() {
     let Some(server) = Mariadb::start().await.expect("a server starts") else {
         return skip("mysql", "it is not installed");
     };
-    let open = async || {
-        let url = server.database().await?;
-        Remote::open(
-            move || {
-                let url = url.clone();
-                async move { MysqlDriver::connect(&url).await }
-            },
-            (),
-        )
-        .await
+    conforms("mariadb", || of_mysql(&server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mysql_9() {
+    let Some(server) = Mariadb::named() else {
+        return skip("mysql9", "PENSTOCK_TEST_MYSQL_URL names none");
     };
-    conforms("mariadb", open).await;
+    conforms("mysql 9", || of_mysql(&server)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

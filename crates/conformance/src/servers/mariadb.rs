@@ -8,7 +8,7 @@ use super::postgres::done;
 use super::{Server, free_address, program};
 use crate::Failure;
 
-/// Names a server to use instead of a private one: a login that may create databases.
+/// Names a MySQL to test with as well: `mysql://user:password@host:port`, a login that may create databases.
 const URL: &str = "PENSTOCK_TEST_MYSQL_URL";
 
 /// A `MariaDB` to test with.
@@ -20,12 +20,15 @@ pub struct Mariadb {
 }
 
 impl Mariadb {
-    /// The server to test with; `None` if there is none.
+    /// The MySQL that [`URL`] names, which is not to be had by a package's name; `None` if it names none.
+    pub fn named() -> Option<Self> {
+        let url = std::env::var(URL).ok()?;
+        Some(Self { url, next: AtomicU32::new(0), server: None })
+    }
+
+    /// A private `MariaDB`; `None` if it is not installed.
     pub async fn start() -> Result<Option<Self>, Failure> {
         let next = AtomicU32::new(0);
-        if let Ok(url) = std::env::var(URL) {
-            return Ok(Some(Self { url, next, server: None }));
-        }
         let (Some(install), Some(daemon)) = (program("mariadb-install-db", &[]), program("mariadbd", &[]))
         else {
             return Ok(None);
@@ -54,14 +57,36 @@ impl Mariadb {
     pub async fn database(&self) -> Result<String, Failure> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{}_{number}", std::process::id());
-        let Some(server) = &self.server else {
-            return Err(Failure::new("a shared MySQL is not supported yet"));
-        };
         let client = program("mariadb", &[]).ok_or_else(|| Failure::new("there is no mariadb client"))?;
-        let socket = format!("--socket={}", server.folder.path().join("socket").display());
-        let sql = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4");
-        done(Command::new(client).args(["--no-defaults", "-uroot", socket.as_str(), "-e", sql.as_str()]))
-            .await?;
+        let mut command = Command::new(client);
+        command.arg("--no-defaults");
+        match &self.server {
+            Some(server) => {
+                command.arg("-uroot");
+                command.arg(format!("--socket={}", server.folder.path().join("socket").display()));
+            }
+            None => drop(command.args(login(&self.url)?)),
+        }
+        done(command.arg("-e").arg(format!("CREATE DATABASE {name} CHARACTER SET utf8mb4"))).await?;
         Ok(format!("{}/{name}", self.url))
     }
+}
+
+/// The arguments of the client for a server at `url`, such as `mysql://user:password@host:port`.
+fn login(url: &str) -> Result<Vec<String>, Failure> {
+    let uri: hyper::Uri = url.parse()?;
+    let (Some(host), Some((login, _))) =
+        (uri.host(), uri.authority().and_then(|all| all.as_str().split_once('@')))
+    else {
+        return Err(Failure::new(format!("{URL}: expected mysql://user:password@host:port, without a path")));
+    };
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let port = uri.port_u16().unwrap_or(3306);
+    Ok(vec![
+        "--protocol=tcp".to_owned(),
+        format!("--host={host}"),
+        format!("--port={port}"),
+        format!("--user={user}"),
+        format!("--password={password}"),
+    ])
 }
