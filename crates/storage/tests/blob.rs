@@ -64,6 +64,7 @@ async fn files_do_what_every_store_does() {
 mod s3 {
     use std::time::{Duration, Instant};
 
+    use penstock_conformance::servers::roles::Roles;
     use penstock_conformance::servers::s3::{NAME, S3Server};
     use penstock_conformance::servers::{free_address, skip};
     use penstock_core::Secret;
@@ -275,15 +276,31 @@ mod s3 {
         let config = folder.path().join("config");
         let process = format!("credential_process = cat {}/answer", folder.path().display());
         std::fs::write(&config, format!("[profile process]\n{process}\n[profile other]\n")).unwrap();
-        let [profiles, config] = [&profiles, &config].map(|path| path.to_str().unwrap());
+        let token = folder.path().join("identity");
+        std::fs::write(&token, Roles::IDENTITY).unwrap();
+        let [profiles, config, token] = [&profiles, &config, &token].map(|path| path.to_str().unwrap());
+        let roles = Roles::start(id, secret).await.unwrap();
+        let container = format!("{}/container", roles.url);
 
         let url = format!("s3://{}?endpoint={}", server.bucket().unwrap(), server.endpoint());
-        let cases: [(&[(&str, &str)], &str); 6] = [
+        let identity = [
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", token),
+            ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/the-role"),
+            ("AWS_ENDPOINT_URL_STS", roles.url.as_str()),
+        ];
+        let instance = [
+            ("AWS_EC2_METADATA_DISABLED", "false"),
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", roles.url.as_str()),
+        ];
+        let cases: [(&[(&str, &str)], &str); 9] = [
             (&[("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)], "healthy"),
             (&[("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", "wrong")], "Denied"),
             (&[("AWS_SHARED_CREDENTIALS_FILE", profiles)], "healthy"),
             (&[("AWS_SHARED_CREDENTIALS_FILE", profiles), ("AWS_PROFILE", "wrong")], "Denied"),
             (&[("AWS_CONFIG_FILE", config), ("AWS_PROFILE", "process")], "healthy"),
+            (&identity, "healthy"),
+            (&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &container)], "healthy"),
+            (&instance, "healthy"),
             (&[], "Denied blob.health on s3: expected a login in AWS_ACCESS_KEY_ID"),
         ];
         for (environment, expected) in cases {

@@ -8,6 +8,7 @@ pub mod libsql;
 pub mod mariadb;
 pub mod postgres;
 pub mod redis;
+pub mod roles;
 pub mod s3;
 pub mod upstash;
 
