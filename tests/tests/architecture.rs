@@ -14,7 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("penstock-providers", &["penstock-dialects"]),
     ("penstock-control", &["penstock-core"]),
     ("penstock-storage", &["penstock-core"]),
-    ("penstock-conformance", &["penstock-storage"]),
+    ("penstock-conformance", &["penstock-storage", "penstock-control", "penstock-core"]),
     ("penstock-gateway", &["penstock-providers", "penstock-control", "penstock-storage"]),
     ("penstock-server", &["penstock-gateway"]),
     ("penstock", &["penstock-server"]),

@@ -1,4 +1,4 @@
-//! What every storage backend has to do, as cases that a backend's own tests run.
+//! What every storage backend and every control store has to do, as cases that a backend's own tests run.
 //!
 //! A backend supplies a harness: a namespace of its own for each case, and a way to open it anew. The kit
 //! is tested itself: [`broken`] holds stores with a fault each, and every one of them must fail a case.
@@ -9,6 +9,7 @@
 pub mod blob;
 pub mod broken;
 mod case;
+pub mod control;
 pub mod db;
 pub mod fault;
 pub mod kv;

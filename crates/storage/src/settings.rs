@@ -24,6 +24,15 @@ pub struct Urls {
     pub blob: Option<Secret<String>>,
 }
 
+/// Where the control store is, which modules must not reach.
+#[derive(Clone, Debug)]
+pub enum Reserved {
+    /// In this file.
+    File(PathBuf),
+    /// On a server, by its DSN.
+    Server(Secret<String>),
+}
+
 /// The backends.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -86,10 +95,15 @@ pub enum SettingsError {
     },
     /// Modules could read users and keys.
     #[error(
-        "PENSTOCK_STORAGE_DSN: expected a database of the modules' own, found {}, which is the control store",
-        .0.display()
+        "PENSTOCK_STORAGE_DSN: expected a database of the modules' own, found {0}, which is the control store"
     )]
-    ControlStore(PathBuf),
+    ControlStore(String),
+    /// They could reach it with the login they have.
+    #[error(
+        "PENSTOCK_STORAGE_DSN: expected a login of the modules' own, found {0:?}, which is the control store's: \
+         make another one that may use the modules' database alone"
+    )]
+    ControlLogin(String),
     /// What has to be set and is not.
     #[error("storage: {}", .0.join("; "))]
     Missing(Vec<String>),
@@ -97,7 +111,12 @@ pub enum SettingsError {
 
 impl Settings {
     /// The settings of a gateway whose data is in `folder`.
-    pub fn choose(urls: &Urls, environment: Environment<'_>, folder: &Path) -> Result<Self, SettingsError> {
+    pub fn choose(
+        urls: &Urls,
+        environment: Environment<'_>,
+        folder: &Path,
+        control: &Reserved,
+    ) -> Result<Self, SettingsError> {
         let local = is_local(environment)?;
         let mut missing = Vec::new();
         let kv = kv(urls.kv.as_ref(), environment, folder, local, &mut missing)?;
@@ -111,12 +130,10 @@ impl Settings {
                 missing.extend(more);
                 Ok(None)
             }
-            error @ (SettingsError::Value { .. } | SettingsError::ControlStore(_)) => Err(error),
+            error => Err(error),
         })?;
-        if let Some(DatabaseSettings::Sqlite(path)) = &database
-            && is_control_store(path, folder)
-        {
-            return Err(SettingsError::ControlStore(path.clone()));
+        if let Some(database) = &database {
+            control.refuse(database)?;
         }
         match (kv, database, blob) {
             (Some(kv), Some(database), Some(blob)) if missing.is_empty() => Ok(Self { kv, database, blob }),
@@ -132,11 +149,60 @@ impl Settings {
     }
 }
 
-/// Whether `path` is the control store of the gateway whose data is in `folder`, by whatever name.
-fn is_control_store(path: &Path, folder: &Path) -> bool {
-    let control = folder.join("penstock.db");
-    let whole = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
-    path == control || whole(path).is_some_and(|path| Some(path) == whole(&control))
+impl DatabaseSettings {
+    /// Whether it is embedded.
+    pub const fn is_local(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+}
+
+impl Reserved {
+    /// Refuses a database from which modules could reach the control store.
+    fn refuse(&self, database: &DatabaseSettings) -> Result<(), SettingsError> {
+        match (self, database) {
+            (Self::File(control), DatabaseSettings::Sqlite(path)) => {
+                let whole = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+                if path == control || whole(path).is_some_and(|path| Some(path) == whole(control)) {
+                    return Err(SettingsError::ControlStore(path.display().to_string()));
+                }
+            }
+            (Self::Server(control), DatabaseSettings::Postgres(dsn) | DatabaseSettings::Mysql(dsn)) => {
+                let (control, modules) = (Place::of(control.expose()), Place::of(dsn.expose()));
+                if control.server != modules.server {
+                    return Ok(());
+                }
+                if control.database == modules.database {
+                    return Err(SettingsError::ControlStore(format!("database {:?}", modules.database)));
+                }
+                if control.user == modules.user {
+                    return Err(SettingsError::ControlLogin(modules.user.to_owned()));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What a DSN says of a server: `scheme://user:password@host:port/database?options`.
+struct Place<'a> {
+    server: (&'static str, String),
+    user: &'a str,
+    database: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn of(dsn: &'a str) -> Self {
+        let (scheme, rest) = dsn.trim().split_once("://").unwrap_or(("", dsn));
+        let (address, _options) = rest.split_once('?').unwrap_or((rest, ""));
+        let (login, address) = address.rsplit_once('@').unwrap_or(("", address));
+        let (host, database) = address.split_once('/').unwrap_or((address, ""));
+        let (kind, port) = if scheme.starts_with("postgres") { ("postgres", 5432) } else { ("mysql", 3306) };
+        let host = host.replace("localhost", "127.0.0.1").to_ascii_lowercase();
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let host = if has_port { host } else { format!("{host}:{port}") };
+        Self { server: (kind, host), user: login.split(':').next().unwrap_or_default(), database }
+    }
 }
 
 fn is_local(environment: Environment<'_>) -> Result<bool, SettingsError> {

@@ -7,6 +7,7 @@ mod admin;
 mod bad_input;
 mod clients;
 mod command_line;
+mod control;
 mod faults;
 mod metering;
 mod passthrough;

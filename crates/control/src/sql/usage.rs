@@ -45,14 +45,11 @@ impl Insert {
     }
 }
 
-/// Inserts what is new; the caller's transaction holds the write lock.
+/// Inserts what is new, in the caller's transaction.
 pub(super) async fn settle(
     connection: &impl ConnectionTrait,
     settlements: &[Settlement],
 ) -> Result<Vec<Settled>, ControlError> {
-    static INSERTS: OnceLock<[Insert; SIZES.len()]> = OnceLock::new();
-    let backend = connection.get_database_backend();
-    let inserts = INSERTS.get_or_init(|| SIZES.map(|rows| Insert::of(backend, rows)));
     let mut answers = Vec::with_capacity(settlements.len());
     // looked at before anything is written: which of several rows were there cannot be told afterwards
     let mut known = known(connection, settlements).await?;
@@ -62,14 +59,25 @@ pub(super) async fn settle(
         answers.push(if first { Settled::Applied } else { Settled::Duplicate });
         new.extend(first.then_some(settlement));
     }
-    let mut left = new.as_slice();
-    for insert in inserts {
+    insert(connection, &new).await?;
+    Ok(answers)
+}
+
+async fn insert(connection: &impl ConnectionTrait, mut left: &[&Settlement]) -> Result<(), DbErr> {
+    static INSERTS: [OnceLock<[Insert; SIZES.len()]>; 3] = [const { OnceLock::new() }; 3];
+    let backend = connection.get_database_backend();
+    let inserts = match backend {
+        DbBackend::MySql => &INSERTS[0],
+        DbBackend::Postgres => &INSERTS[1],
+        _ => &INSERTS[2],
+    };
+    for insert in inserts.get_or_init(|| SIZES.map(|rows| Insert::of(backend, rows))) {
         while let Some((rows, rest)) = left.split_at_checked(insert.rows) {
             insert.run(connection, rows).await?;
             left = rest;
         }
     }
-    Ok(answers)
+    Ok(())
 }
 
 /// Which of them are there already. A batch is nearly always newer than everything stored, which one
@@ -173,13 +181,13 @@ const COLUMNS: [Column; 26] = [
 ];
 
 fn row(settlement: &Settlement) -> [Value; COLUMNS.len()] {
-    let text = |value: &Option<std::sync::Arc<str>>| value.as_deref().into();
+    let text = |value: &Option<std::sync::Arc<str>>| value.as_deref().map(short).into();
     let Usage { input, output, cache_read, cache_write_5m, cache_write_1h, reasoning } = settlement.usage;
     [
         settlement.request_id.to_string().into(),
         settlement.at.0.into(),
-        (*settlement.route).into(),
-        (*settlement.provider).into(),
+        short(&settlement.route).into(),
+        short(&settlement.provider).into(),
         text(&settlement.credential),
         settlement.org_id.map(|id| id.0).into(),
         settlement.team_id.map(|id| id.0).into(),
@@ -188,7 +196,7 @@ fn row(settlement: &Settlement) -> [Value; COLUMNS.len()] {
         text(&settlement.tenant),
         settlement.operation.as_str().into(),
         settlement.dialect.as_str().into(),
-        (*settlement.model).into(),
+        short(&settlement.model).into(),
         stored(input).into(),
         stored(output).into(),
         stored(cache_read).into(),
@@ -204,6 +212,15 @@ fn row(settlement: &Settlement) -> [Value; COLUMNS.len()] {
         settlement.ended.as_str().into(),
     ]
 }
+
+/// As much of a name as its column holds: a client may name a model as it likes, and a row that no database
+/// takes would keep all that follow it from being settled.
+fn short(name: &str) -> &str {
+    name.char_indices().nth(NAME_CHARACTERS).map_or(name, |(end, _)| &name[..end])
+}
+
+/// What a `VARCHAR` has unless told otherwise.
+const NAME_CHARACTERS: usize = 255;
 
 fn settlement(row: Model) -> Result<Settlement, ControlError> {
     Ok(Settlement {

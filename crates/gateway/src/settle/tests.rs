@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use penstock_control::journal::{JournalOptions, Recovered};
-use penstock_control::sql::SqlStore;
+use penstock_control::sql::{Dsn, SqlStore};
 use penstock_control::{ControlStore, Scope, Settler, UsageQuery};
 use penstock_core::{Dialect, OrgId, Secret};
 use penstock_dialects::observe::Reported;
@@ -41,7 +41,7 @@ struct Bench {
 impl Bench {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Arc::new(SqlStore::open_sqlite(&dir.path().join("penstock.db")).await.unwrap());
+        let store = Arc::new(SqlStore::open(&Dsn::Sqlite(dir.path().join("penstock.db"))).await.unwrap());
         let (journal, _) = Journal::open(&dir.path().join("journal"), options()).unwrap();
         let journal = Arc::new(journal);
         let (handle, settler) =

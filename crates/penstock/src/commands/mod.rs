@@ -11,7 +11,7 @@ mod when;
 
 use std::path::Path;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::CommandFactory;
 use penstock_control::sql::SqlStore;
 use serde_json::json;
@@ -73,25 +73,27 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
     runtime.context("the asynchronous runtime could not be started")?.block_on(work)
 }
 
-/// Opens the control store, and makes it where it is missing; for its owner alone, like the folder.
+/// Opens the control store, and makes it where it is missing; a file is for its owner alone, like the folder.
 async fn open_store(config: &Config) -> anyhow::Result<SqlStore> {
     use std::os::unix::fs::OpenOptionsExt;
     create_data_dir(&config.data_dir)?;
-    let path = config.database();
-    let created = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
-    created.with_context(|| format!("data_dir: {} cannot be opened", path.display()))?;
-    Ok(SqlStore::open_sqlite(&path).await?)
+    if let Some(path) = config.control.file() {
+        let created = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        created.with_context(|| format!("the control store {} cannot be opened", path.display()))?;
+    }
+    Ok(SqlStore::open(&config.control).await?)
 }
 
 /// Opens the control store to look at it: nothing is made.
 async fn open_existing(config: &Config) -> anyhow::Result<SqlStore> {
-    let path = config.database();
-    ensure!(
-        path.exists(),
-        "data_dir: there is no {}: name the folder of your gateway with --data-dir",
-        path.display()
-    );
-    Ok(SqlStore::open_sqlite(&path).await?)
+    let found = SqlStore::find(&config.control).await?;
+    found.with_context(|| match config.control.file() {
+        Some(path) => format!(
+            "there is no control store {}: name the folder of your gateway with --data-dir, or its dsn",
+            path.display()
+        ),
+        None => format!("there is no control store in {} yet: start the gateway first", config.control),
+    })
 }
 
 /// The data folder is for its owner alone: it will hold what others must not read.

@@ -18,11 +18,12 @@ use std::time::Duration;
 
 use penstock_control::KeyDigest;
 use penstock_control::journal::{Durability, JournalOptions};
+use penstock_control::sql::Dsn;
 use penstock_core::Secret;
 use penstock_gateway::{OnClientGone, Routing, RoutingSpec, Timeouts};
 use penstock_providers::{Catalogue, ProviderTable};
 use penstock_server::{Limits, ListenOptions};
-use penstock_storage::settings::{Settings as StorageSettings, Urls};
+use penstock_storage::settings::{Reserved, Settings as StorageSettings, Urls};
 
 pub(crate) use self::settings::Resolved;
 use crate::arguments::SettingFlags;
@@ -62,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) listening: ListenOptions,
     pub(crate) journal: JournalOptions,
+    /// Where the control store is.
+    pub(crate) control: Dsn,
     pub(crate) storage: StorageSettings,
     pub(crate) log_format: String,
     pub(crate) table: Arc<ProviderTable>,
@@ -107,10 +110,24 @@ impl Config {
         let data_dir = PathBuf::from(values.text("data_dir")?);
         let urls =
             Urls { kv: values.url("kv"), database: values.url("storage_dsn"), blob: values.url("blob") };
-        let storage = StorageSettings::choose(&urls, environment, &data_dir)
+        let control = control(&values, &data_dir)?;
+        let reserved = match &control {
+            Dsn::Sqlite(path) => Reserved::File(path.clone()),
+            Dsn::Postgres(dsn) | Dsn::Mysql(dsn) => Reserved::Server(dsn.clone()),
+        };
+        let storage = StorageSettings::choose(&urls, environment, &data_dir, &reserved)
             .map_err(|error| ConfigError::new(error.to_string()))?;
+        let mut warnings = settings::unknown_variables();
+        if control.file().is_none() && storage.database.is_local() {
+            warnings.push(
+                "storage_dsn: modules keep their tables in a file of this machine, while the control store is \
+                 shared: other nodes do not see them"
+                    .to_owned(),
+            );
+        }
         Ok(Self {
             listen,
+            control,
             storage,
             data_dir,
             admin_key: admin_key.map(|key| KeyDigest::of(key.expose().trim())),
@@ -140,7 +157,7 @@ impl Config {
             catalogue: Arc::new(catalogue),
             routing,
             provider_origins: found.origins,
-            warnings: settings::unknown_variables(),
+            warnings,
             file: file.map(|file| file.path),
             resolved: values.into_rows(),
         })
@@ -151,14 +168,17 @@ impl Config {
         self.listen.iter().all(|address| address.ip().is_loopback())
     }
 
-    /// The control store's file.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.data_dir.join("penstock.db")
-    }
-
     /// The journal's folder.
     pub(crate) fn journal_dir(&self) -> PathBuf {
         self.data_dir.join("journal")
+    }
+}
+
+/// Where the control store is: a file in the data folder unless told otherwise.
+fn control(values: &settings::Values, data_dir: &Path) -> Result<Dsn, ConfigError> {
+    match values.url("dsn") {
+        Some(dsn) => Dsn::parse(&dsn).map_err(|error| ConfigError::new(format!("dsn: {error}"))),
+        None => Ok(Dsn::Sqlite(data_dir.join("penstock.db"))),
     }
 }
 

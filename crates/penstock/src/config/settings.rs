@@ -46,6 +46,7 @@ const SETTINGS: &[Setting] = &[
     setting("journal.max_bytes", "1GiB"),
     setting("journal.durability", "group"),
     // secret, since a password may stand in a URL
+    Setting { name: "dsn", default: None, secret: true },
     Setting { name: "kv", default: None, secret: true },
     Setting { name: "storage_dsn", default: None, secret: true },
     Setting { name: "blob", default: None, secret: true },

@@ -1,12 +1,20 @@
 use super::*;
 
 fn choose(urls: [Option<&str>; 3], variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    choose_beside(urls, variables, &Reserved::File("/data/penstock.db".into()))
+}
+
+fn choose_beside(
+    urls: [Option<&str>; 3],
+    variables: &[(&str, &str)],
+    control: &Reserved,
+) -> Result<Settings, SettingsError> {
     let [kv, database, blob] = urls.map(|url| url.map(|url| Secret::from(url.to_owned())));
     let environment = |name: &str| {
         let found = variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    Settings::choose(&Urls { kv, database, blob }, &environment, Path::new("/data"))
+    Settings::choose(&Urls { kv, database, blob }, &environment, Path::new("/data"), control)
 }
 
 #[test]
@@ -61,10 +69,35 @@ fn the_control_store_is_not_for_modules() {
         assert!(error.to_string().contains("control store"), "{name}: {error}");
     }
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("penstock.db"), "").unwrap();
+    let file = folder.path().join("penstock.db");
+    std::fs::write(&file, "").unwrap();
     let link = folder.path().join("link.db");
-    std::os::unix::fs::symlink(folder.path().join("penstock.db"), &link).unwrap();
-    assert!(is_control_store(&link, folder.path()));
-    assert!(is_control_store(&folder.path().join("./penstock.db"), folder.path()));
-    assert!(!is_control_store(&folder.path().join("modules.db"), folder.path()));
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let control = Reserved::File(file);
+    let refuses = |name: &str| {
+        let dsn = format!("sqlite:{}", folder.path().join(name).display());
+        choose_beside([None, Some(&dsn), None], &[], &control).is_err()
+    };
+    assert!(refuses("link.db") && refuses("./penstock.db") && !refuses("modules.db"));
+}
+
+#[test]
+fn neither_is_its_server_reached_with_its_login() {
+    let control = Reserved::Server(Secret::from("postgres://penstock:geheim@db.example/penstock".to_owned()));
+    let cases = [
+        ("postgresql://modules:x@DB.example:5432/penstock?sslmode=require", "which is the control store"),
+        ("postgres://penstock:x@db.example/modules", "\"penstock\", which is the control store's"),
+    ];
+    for (dsn, expected) in cases {
+        let error = choose_beside([None, Some(dsn), None], &[], &control).unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains("geheim"), "{dsn}: {error}");
+    }
+    for dsn in [
+        "postgres://modules:x@db.example/modules",
+        "postgres://penstock:x@other.example/penstock",
+        "postgres://penstock:x@db.example:5433/penstock",
+        "mysql://penstock:x@db.example/penstock",
+    ] {
+        choose_beside([None, Some(dsn), None], &[], &control).expect(dsn);
+    }
 }

@@ -108,16 +108,13 @@ fn data_dir(config: &Config) -> Finding {
 }
 
 async fn store(config: &Config) -> Vec<Finding> {
-    let path = config.database();
-    if std::fs::metadata(&path).map_or(0, |found| found.len()) == 0 {
-        return vec![finding(
-            "control store",
-            State::Ok,
-            format!("{} will be made at the first start", path.display()),
-        )];
-    }
-    let loaded = match SqlStore::open_sqlite(&path).await {
-        Ok(store) => {
+    let place = &config.control;
+    let loaded = match SqlStore::find(place).await {
+        Ok(None) => {
+            let says = format!("{place} will be made at the first start");
+            return vec![finding("control store", State::Ok, says)];
+        }
+        Ok(Some(store)) => {
             let loaded = store.load().await;
             drop(store.close().await);
             loaded
@@ -128,7 +125,7 @@ async fn store(config: &Config) -> Vec<Finding> {
         Err(error) => vec![finding("control store", State::Failed, error.to_string())],
         Ok(loaded) => {
             let (users, keys) = (loaded.records.users.len(), loaded.records.keys.len());
-            let holds = format!("{} ({users} users, {keys} keys)", path.display());
+            let holds = format!("{place} ({users} users, {keys} keys)");
             vec![
                 finding("control store", State::Ok, holds),
                 access(config, keys > 0 || !loaded.records.tombstones.is_empty()),

@@ -1,0 +1,163 @@
+//! Connections, and what is particular to each kind of database about them.
+//!
+//! SQLite runs in WAL with one writing connection and a few reading ones; a server has one pool for both.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+
+use super::Dsn;
+
+/// How long SQLite waits for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+/// Readers of a SQLite file.
+const READERS: u32 = 2;
+/// Connections to a server.
+const CONNECTIONS: u32 = 8;
+/// How long a call waits for a server.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The connections of a store.
+#[derive(Debug)]
+pub(super) struct Connections {
+    pub(super) writer: DatabaseConnection,
+    pub(super) readers: DatabaseConnection,
+}
+
+impl Connections {
+    /// Connects to the database that `dsn` names.
+    pub(super) async fn open(dsn: &Dsn) -> Result<Self, DbErr> {
+        let server = |url: &str| {
+            let mut options = ConnectOptions::new(url);
+            options.max_connections(CONNECTIONS).acquire_timeout(PATIENCE).sqlx_logging(false);
+            options
+        };
+        let writer = match dsn {
+            Dsn::Sqlite(path) => {
+                // the first connection turns the file to WAL
+                let writer = to_file(path, 1).await?;
+                return Ok(Self { readers: to_file(path, READERS).await?, writer });
+            }
+            Dsn::Postgres(url) => {
+                let mut options = server(url.expose());
+                options.map_sqlx_postgres_opts(|options| options.application_name("penstock"));
+                Database::connect(options).await?
+            }
+            Dsn::Mysql(url) => {
+                let mut options = server(url.expose());
+                options.map_sqlx_mysql_opts(|options| options.charset("utf8mb4"));
+                Database::connect(options).await?
+            }
+        };
+        Ok(Self { readers: writer.clone(), writer })
+    }
+
+    /// Begins to write.
+    pub(super) async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
+        // SQLite: the lock is taken now, and not when something was read already
+        let mode = SqliteTransactionMode::Immediate;
+        let sqlite_transaction_mode = is_sqlite(&self.writer).then_some(mode);
+        self.writer
+            .begin_with_options(TransactionOptions {
+                sqlite_transaction_mode,
+                ..TransactionOptions::default()
+            })
+            .await
+    }
+
+    /// Begins to read as of one moment.
+    pub(super) async fn begin_read(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = if is_sqlite(&self.readers) {
+            let sqlite_transaction_mode = Some(SqliteTransactionMode::Deferred);
+            TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() }
+        } else {
+            TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..TransactionOptions::default()
+            }
+        };
+        self.readers.begin_with_options(options).await
+    }
+
+    /// Flushes and closes.
+    pub(super) async fn close(&self) -> Result<(), DbErr> {
+        if is_sqlite(&self.writer) {
+            self.writer.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        }
+        self.readers.clone().close().await?;
+        self.writer.clone().close().await
+    }
+}
+
+fn is_sqlite(connection: &DatabaseConnection) -> bool {
+    connection.get_database_backend() == DbBackend::Sqlite
+}
+
+/// Connects, and waits for a file that another process is just turning to WAL: SQLite does not wait for
+/// that by itself.
+pub(super) async fn to_file(path: &Path, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let until = tokio::time::Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match Database::connect(file_options(path, connections)).await {
+            Err(error) if is_busy(&error) && tokio::time::Instant::now() < until => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+fn file_options(path: &Path, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    let path = path.to_owned();
+    options.max_connections(connections).sqlx_logging(false).map_sqlx_sqlite_opts(move |sqlite| {
+        sqlite
+            .filename(&path)
+            .in_memory(false)
+            .shared_cache(false)
+            .create_if_missing(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true)
+            .pragma("journal_mode", "WAL")
+            .pragma("synchronous", "NORMAL")
+            // index pages are written to again and again: larger steps bring each to the file less often
+            .pragma("wal_autocheckpoint", "8000")
+            .pragma("cache_size", "-8000")
+    });
+    options
+}
+
+/// Whether another connection holds the file (`SQLITE_BUSY` and its kinds).
+fn is_busy(error: &DbErr) -> bool {
+    code(error).and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == 5)
+}
+
+/// Whether another transaction was in the way, so that the same one may well succeed in a moment.
+pub(super) fn is_collision(error: &DbErr) -> bool {
+    if matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_))) {
+        return true;
+    }
+    // serialisation failures and deadlocks: states of PostgreSQL and of MySQL
+    code(error).is_some_and(|code| ["40001", "40P01"].contains(&code.as_str()))
+}
+
+fn code(error: &DbErr) -> Option<String> {
+    let (DbErr::Conn(error) | DbErr::Exec(error) | DbErr::Query(error)) = error else { return None };
+    let RuntimeErr::SqlxError(error) = error else { return None };
+    Some(error.as_database_error()?.code()?.into_owned())
+}
+
+/// The number of an error of MySQL's, whose states say less.
+pub(super) fn mysql_number(error: &DbErr) -> Option<u16> {
+    let (DbErr::Conn(error) | DbErr::Exec(error) | DbErr::Query(error)) = error else { return None };
+    let RuntimeErr::SqlxError(error) = error else { return None };
+    let error = error.as_database_error()?.try_downcast_ref::<sea_orm::sqlx::mysql::MySqlDatabaseError>()?;
+    Some(error.number())
+}

@@ -1,0 +1,125 @@
+//! Which database a control store is in.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use penstock_core::Secret;
+
+/// A database, as a DSN names it.
+#[derive(Clone, Debug)]
+pub enum Dsn {
+    /// A SQLite file of this machine.
+    Sqlite(PathBuf),
+    /// A server that several gateways may share.
+    Postgres(Secret<String>),
+    /// The same; MySQL or `MariaDB`.
+    Mysql(Secret<String>),
+}
+
+/// A DSN that names no database.
+#[derive(Debug, thiserror::Error)]
+#[error("expected {expected}, found {found}")]
+pub struct DsnError {
+    expected: &'static str,
+    /// As much as holds no password.
+    found: String,
+}
+
+const EXPECTED: &str =
+    "sqlite://PATH, postgres://user:password@host:port/database or mysql://user:password@host:port/database";
+
+impl Dsn {
+    /// Reads a DSN.
+    pub fn parse(text: &Secret<String>) -> Result<Self, DsnError> {
+        let text = text.expose().trim();
+        let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
+        let found = || format!("{:?}", scheme.chars().take(24).collect::<String>());
+        match scheme {
+            "sqlite" => {
+                let path = rest.strip_prefix("//").unwrap_or(rest);
+                let (path, options) = path.split_once('?').unwrap_or((path, ""));
+                // the one option there is says what happens anyway
+                if path.is_empty() || !["", "mode=rwc"].contains(&options) {
+                    let expected = "sqlite://PATH, and no option but ?mode=rwc";
+                    return Err(DsnError { expected, found: format!("{text:?}") });
+                }
+                Ok(Self::Sqlite(PathBuf::from(path)))
+            }
+            "postgres" | "postgresql" if has_database(rest) => Ok(Self::Postgres(text.to_owned().into())),
+            "mysql" | "mariadb" if has_database(rest) => Ok(Self::Mysql(format!("mysql:{rest}").into())),
+            "postgres" | "postgresql" | "mysql" | "mariadb" => {
+                let expected = "the name of a database after the host, as in postgres://user@host/penstock";
+                Err(DsnError { expected, found: found() })
+            }
+            _ => Err(DsnError { expected: EXPECTED, found: found() }),
+        }
+    }
+
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) => Some(path),
+            Self::Postgres(_) | Self::Mysql(_) => None,
+        }
+    }
+}
+
+/// `//user:password@host:port/database`
+fn has_database(rest: &str) -> bool {
+    let rest = rest.strip_prefix("//").unwrap_or_default();
+    let (address, _options) = rest.split_once('?').unwrap_or((rest, ""));
+    address.rsplit_once('/').is_some_and(|(host, database)| !host.is_empty() && !database.is_empty())
+}
+
+/// Without the login.
+impl fmt::Display for Dsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, dsn) = match self {
+            Self::Sqlite(path) => return write!(f, "{}", path.display()),
+            Self::Postgres(dsn) => ("postgres", dsn),
+            Self::Mysql(dsn) => ("mysql", dsn),
+        };
+        let address = dsn.expose().split_once("://").map_or("", |(_, rest)| rest);
+        let address = address.split_once('?').map_or(address, |(address, _)| address);
+        write!(f, "{scheme}://{}", address.rsplit_once('@').map_or(address, |(_, host)| host))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Dsn, DsnError> {
+        Dsn::parse(&text.to_owned().into())
+    }
+
+    #[test]
+    fn what_is_shown_has_no_login() {
+        for (dsn, shown) in [
+            ("sqlite:///var/lib/penstock/penstock.db?mode=rwc", "/var/lib/penstock/penstock.db"),
+            ("sqlite:data/a.db", "data/a.db"),
+            ("postgres://me:geh@im@db:5432/penstock?sslmode=require", "postgres://db:5432/penstock"),
+            ("mariadb://me:geheim@db/penstock", "mysql://db/penstock"),
+        ] {
+            let parsed = parse(dsn).expect(dsn);
+            assert_eq!(parsed.to_string(), shown);
+            assert!(!format!("{parsed:?}").contains("geh"), "{parsed:?}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_database_is_refused_without_its_password() {
+        for (dsn, helps) in [
+            ("", "expected sqlite://PATH, postgres://"),
+            ("oracle://me:geheim@db/x", "expected sqlite://PATH, postgres://"),
+            ("postgres://me:geheim@db", "the name of a database"),
+            ("postgres://me:geheim@db/?a=/b", "the name of a database"),
+            ("mysql:geheim", "the name of a database"),
+            ("sqlite://", "sqlite://PATH"),
+            ("sqlite://a.db?mode=ro", "?mode=rwc"),
+        ] {
+            let error = parse(dsn).expect_err(dsn).to_string();
+            assert!(error.contains(helps) && !error.contains("geheim"), "{dsn}: {error}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The store on every kind of database against every case.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use penstock_conformance::broken::control::{BrokenHarness, Fault};
+use penstock_conformance::control::{GROUPS, Harness};
+use penstock_conformance::servers::{mariadb::Mariadb, postgres::Postgres, skip};
+use penstock_conformance::{Capability, Failure, run};
+use penstock_control::ControlStore;
+use penstock_control::sql::{Dsn, SqlStore};
+use penstock_core::Secret;
+use tempfile::TempDir;
+
+/// Runs every case, each against what `open` gives.
+async fn conforms<F>(backend: &str, open: impl Fn() -> F)
+where
+    F: Future<Output = Result<Arc<dyn Harness>, Failure>>,
+{
+    let mut failed = String::new();
+    for cases in GROUPS {
+        let report = run(backend, &[Capability::Durable], cases, &open).await;
+        if !report.failed().is_empty() {
+            failed.push_str(&report.to_string());
+        }
+    }
+    assert!(failed.is_empty(), "{failed}");
+}
+
+/// A new database whenever it is asked.
+#[async_trait]
+trait Databases: Send + Sync {
+    async fn database(&self) -> Result<Dsn, Failure>;
+}
+
+struct Files(TempDir, std::sync::atomic::AtomicU32);
+
+#[async_trait]
+impl Databases for Files {
+    async fn database(&self) -> Result<Dsn, Failure> {
+        let number = self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(Dsn::Sqlite(self.0.path().join(format!("{number}.db"))))
+    }
+}
+
+#[async_trait]
+impl Databases for Postgres {
+    async fn database(&self) -> Result<Dsn, Failure> {
+        Ok(Dsn::parse(&Secret::from(Self::database(self).await?))?)
+    }
+}
+
+#[async_trait]
+impl Databases for Mariadb {
+    async fn database(&self) -> Result<Dsn, Failure> {
+        Ok(Dsn::parse(&Secret::from(Self::database(self).await?))?)
+    }
+}
+
+struct OnDatabase {
+    store: Arc<SqlStore>,
+    dsn: Dsn,
+    databases: Arc<dyn Databases>,
+}
+
+impl OnDatabase {
+    async fn open(databases: Arc<dyn Databases>) -> Result<Arc<dyn Harness>, Failure> {
+        let dsn = databases.database().await?;
+        let store = Arc::new(SqlStore::open(&dsn).await?);
+        Ok(Arc::new(Self { store, dsn, databases }))
+    }
+}
+
+#[async_trait]
+impl Harness for OnDatabase {
+    fn store(&self) -> Arc<dyn ControlStore> {
+        self.store.clone()
+    }
+
+    async fn node(&self) -> Result<Arc<dyn ControlStore>, Failure> {
+        Ok(Arc::new(SqlStore::open(&self.dsn).await?))
+    }
+
+    async fn start_together(&self, nodes: usize) -> Result<Vec<Arc<dyn ControlStore>>, Failure> {
+        let dsn = self.databases.database().await?;
+        let opening = (0..nodes).map(|_| SqlStore::open(&dsn));
+        let opened = try_join_all(opening).await?;
+        Ok(opened.into_iter().map(|store| Arc::new(store) as _).collect())
+    }
+}
+
+async fn on(backend: &str, databases: impl Databases + 'static) {
+    let databases: Arc<dyn Databases> = Arc::new(databases);
+    conforms(backend, || OnDatabase::open(Arc::clone(&databases))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite() {
+    let folder = tempfile::tempdir().expect("a folder");
+    on("sqlite", Files(folder, 0.into())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres() {
+    let Some(server) = Postgres::start().await.expect("a server starts") else {
+        return skip("postgres", "it is not installed");
+    };
+    on("postgres", server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb() {
+    let Some(server) = Mariadb::start().await.expect("a server starts") else {
+        return skip("mysql", "it is not installed");
+    };
+    on("mariadb", server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mysql_9() {
+    let Some(server) = Mariadb::named() else {
+        return skip("mysql9", "PENSTOCK_TEST_MYSQL_URL names none");
+    };
+    on("mysql 9", server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_broken_store_fails_a_case() {
+    let faults = [
+        (Fault::HalfCommit, "control/a_refused_commit_changes_nothing"),
+        (Fault::StaleTaken, "control/changes_made_from_old_records_are_refused"),
+        (Fault::SettledTwice, "control/settling_again_changes_nothing"),
+        (Fault::NewOnesLost, "control/settling_again_changes_nothing"),
+        (Fault::TombstoneLost, "control/keys_that_stopped_working_stay_known"),
+        (Fault::PageOverlaps, "control/settling_again_changes_nothing"),
+    ];
+    for (fault, expected) in faults {
+        let mut failed = Vec::new();
+        for cases in GROUPS {
+            failed.extend(run("broken", &[], cases, || BrokenHarness::open(fault)).await.failed());
+        }
+        assert!(failed.contains(&expected), "{fault:?} failed {failed:?}");
+    }
+}
