@@ -151,7 +151,9 @@ impl Session for Held {
             };
             added.map_err(|error| DbError::new(code::OTHER, error.to_string()))?;
         }
-        let query = sqlx::query_with(AssertSqlSafe(statement.sql), arguments).persistent(false);
+        // kept, and so not closed: the next command would wait until the server has acknowledged that, which
+        // takes it 40 ms. Columns are read anew each time, in case the schema was changed
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql), arguments).persistent(true);
         #[expect(
             deprecated,
             reason = "the only way to the key that was made up beside the rows; it is one statement"
