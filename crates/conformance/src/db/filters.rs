@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use penstock_storage::db::query::{Order, Select};
+use penstock_storage::db::{Database, From};
 use serde_json::{Value, json};
 
 use super::{Harness, all, people, refused, set};
-use crate::{Outcome, case::cases, equal};
+use crate::{Failure, Outcome, case::cases, equal};
 
 cases! { "db", dyn Harness:
     eq_finds_equal_values;
@@ -13,16 +15,22 @@ cases! { "db", dyn Harness:
     neq_leaves_nulls_out;
     comparisons_compare_numbers;
     a_whole_number_is_compared_with_half_of_one;
+    a_filter_is_checked_where_no_row_is_given;
     texts_compare_by_their_bytes;
     texts_differ_by_spaces_at_their_end;
     like_is_case_sensitive;
     ilike_is_not_in_any_script;
     like_takes_signs_of_other_languages_literally;
     like_can_escape;
+    like_takes_texts_and_whole_numbers;
     is_takes_null_true_and_false;
     in_finds_any_of_a_list;
     in_an_empty_list_matches_nothing;
     contains_looks_into_json;
+    contains_keeps_to_its_level;
+    contains_finds_nothing_in_a_text_that_is_no_json;
+    eq_of_json_is_of_the_document;
+    json_has_no_order;
     or_needs_one;
     or_reads_nested_conditions;
     or_reads_quoted_values;
@@ -70,8 +78,16 @@ async fn comparisons_compare_numbers(harness: Arc<dyn Harness>) -> Outcome {
 async fn a_whole_number_is_compared_with_half_of_one(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
     equal("gt 29.5", set(all(&*db, "people").gt("age", 29.5)).await?, ["a", "d"])?;
+    equal("in a text", set(all(&*db, "people").or("age.gt.29.5")).await?, ["a", "d"])?;
     equal("eq 30.0", set(all(&*db, "people").eq("age", 30.0)).await?, ["a"])?;
     equal("eq 30.5", set(all(&*db, "people").eq("age", 30.5)).await?, Vec::<&str>::new())
+}
+
+async fn a_filter_is_checked_where_no_row_is_given(harness: Arc<dyn Harness>) -> Outcome {
+    let db = people(&*harness).await?;
+    let head = Select { count: false, head: true };
+    let chain = From::table(&*db, "people").select_with("*", head);
+    refused(&chain.eq("age", "old").run().await, "22P02", 400)
 }
 
 async fn texts_compare_by_their_bytes(harness: Arc<dyn Harness>) -> Outcome {
@@ -115,6 +131,15 @@ async fn like_can_escape(harness: Arc<dyn Harness>) -> Outcome {
     equal("an end", set(all(&*db, "people").like("name", "ann\\")).await?, Vec::<&str>::new())
 }
 
+async fn like_takes_texts_and_whole_numbers(harness: Arc<dyn Harness>) -> Outcome {
+    let db = people(&*harness).await?;
+    equal("a number", set(all(&*db, "people").like("age", "_0")).await?, ["a", "d"])?;
+    for column in ["score", "active", "meta"] {
+        refused(&all(&*db, "people").ilike(column, "%").run().await, "22P02", 400)?;
+    }
+    refused(&all(&*db, "people").like("name", "a\0").run().await, "22P02", 400)
+}
+
 async fn is_takes_null_true_and_false(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
     equal("null", set(all(&*db, "people").is("name", Value::Null)).await?, ["c"])?;
@@ -147,6 +172,61 @@ async fn contains_looks_into_json(harness: Arc<dyn Harness>) -> Outcome {
     equal("any object", set(with(json!({}))).await?, ["a", "b"])
 }
 
+async fn documents(harness: &dyn Harness) -> Result<Arc<dyn Database>, Failure> {
+    let db = harness.database();
+    db.raw("CREATE TABLE IF NOT EXISTS documents (id TEXT PRIMARY KEY, j JSON, t TEXT)", &[]).await?;
+    let rows = json!([
+        {"id": "a", "j": [[1, 2], [3], "x"], "t": "[[1]]"},
+        {"id": "b", "j": {"k": ["x"], "": 1, "it's \"\\.$[*] ä": true}, "t": "{k"},
+        {"id": "c", "j": 1e17, "t": ""},
+        {"id": "d", "j": [1, {"k": null}], "t": "1"},
+        {"id": "e", "j": {"n": 9_007_199_254_740_993_i64}},
+    ]);
+    super::data(From::table(&*db, "documents").insert(rows).run().await)?;
+    Ok(db)
+}
+
+async fn contains_keeps_to_its_level(harness: Arc<dyn Harness>) -> Outcome {
+    let db = documents(&*harness).await?;
+    let with = |value: Value| set(all(&*db, "documents").contains("j", value));
+    let none: [&str; 0] = [];
+    equal("an array in an array", with(json!([[1]])).await?, ["a"])?;
+    equal("not from two", with(json!([[1, 3]])).await?, none)?;
+    equal("an element, not one of its own", with(json!([1])).await?, ["d"])?;
+    equal("a single value, at the top", with(json!("x")).await?, ["a"])?;
+    equal("a single value, further down", with(json!({"k": "x"})).await?, none)?;
+    equal("a number, however it is written", with(json!([1.0])).await?, ["d"])?;
+    equal("null", with(json!([{"k": null}])).await?, ["d"])?;
+    equal("odd names", with(json!({"": 1, "it's \"\\.$[*] ä": true})).await?, ["b"])?;
+    equal("a great number", with(json!({"n": 9_007_199_254_740_993_i64})).await?, ["e"])?;
+    equal("its neighbour", with(json!({"n": 9_007_199_254_740_992_i64})).await?, none)?;
+    refused(&all(&*db, "documents").contains("j", "nul\0").run().await, "22P02", 400)
+}
+
+async fn contains_finds_nothing_in_a_text_that_is_no_json(harness: Arc<dyn Harness>) -> Outcome {
+    let db = documents(&*harness).await?;
+    equal("in a text", set(all(&*db, "documents").contains("t", json!([[]]))).await?, ["a"])?;
+    let without = all(&*db, "documents").not("t", "contains", json!([[]]));
+    equal("not in it", set(without).await?, ["b", "c", "d"])
+}
+
+async fn eq_of_json_is_of_the_document(harness: Arc<dyn Harness>) -> Outcome {
+    let db = documents(&*harness).await?;
+    let is = |value: Value| set(all(&*db, "documents").eq("j", value));
+    equal("an array", is(json!([1.0, {"k": null}])).await?, ["d"])?;
+    equal("another order", is(json!([{"k": null}, 1])).await?, Vec::<&str>::new())?;
+    equal("less", is(json!([1])).await?, Vec::<&str>::new())?;
+    equal("a number", is(json!(1e17)).await?, ["c"])?;
+    let other = all(&*db, "documents").neq("j", json!([1, {"k": null}]));
+    equal("neq", set(other).await?, ["a", "b", "c", "e"])
+}
+
+async fn json_has_no_order(harness: Arc<dyn Harness>) -> Outcome {
+    let db = people(&*harness).await?;
+    refused(&all(&*db, "people").gt("meta", json!([])).run().await, "PS002", 400)?;
+    refused(&all(&*db, "people").order("meta", Order::default()).run().await, "PS002", 400)
+}
+
 async fn or_needs_one(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
     equal("or", set(all(&*db, "people").or("name.eq.ann,age.eq.40")).await?, ["a", "d"])?;
@@ -164,7 +244,7 @@ async fn or_reads_nested_conditions(harness: Arc<dyn Harness>) -> Outcome {
 async fn or_reads_quoted_values(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
     let row = json!({"id": "e", "name": "x,\"y\".(z)"});
-    super::data(penstock_storage::db::From::table(&*db, "people").insert(row).run().await)?;
+    super::data(From::table(&*db, "people").insert(row).run().await)?;
     let quoted = all(&*db, "people").or("name.eq.\"x,\\\"y\\\".(z)\",name.in.(\"ann\",\"b,c\")");
     equal("quoted", set(quoted).await?, ["a", "e"])
 }

@@ -25,10 +25,13 @@ cases! { "db", dyn Harness:
     upsert_needs_a_key;
     upsert_can_ignore_what_is_there;
     upsert_meets_other_keys_as_insert_does;
+    an_upsert_is_a_whole_row;
+    an_upsert_of_nothing_is_an_insert;
     update_changes_what_matches;
     update_gives_rows_as_stored;
     update_of_a_key_gives_the_new_one;
     update_of_nothing_is_no_error;
+    rows_without_a_key_are_given_as_written;
     delete_removes_what_matches;
     delete_gives_what_it_removed;
     update_and_delete_without_a_filter_are_refused;
@@ -36,6 +39,11 @@ cases! { "db", dyn Harness:
     a_taken_key_is_23505;
     a_missing_parent_is_23503;
     a_missing_value_is_an_error;
+    a_key_is_never_null;
+    a_key_may_be_0;
+    values_are_read_before_any_is_written;
+    a_column_is_given_once;
+    new_rows_have_no_filters;
     rows_that_are_none_are_refused;
     what_was_written_is_there_after_reopening;
     parallel_upserts_leave_one_row;
@@ -168,6 +176,23 @@ async fn upsert_meets_other_keys_as_insert_does(harness: Arc<dyn Harness>) -> Ou
     equal("unchanged", set(all(&*db, "accounts").eq("n", 9)).await?, Vec::<&str>::new())
 }
 
+async fn an_upsert_is_a_whole_row(harness: Arc<dyn Harness>) -> Outcome {
+    let db = accounts(&*harness).await?;
+    for ignore_duplicates in [false, true] {
+        let upsert = Upsert { on_conflict: None, ignore_duplicates };
+        let written = From::table(&*db, "accounts").upsert(json!({"id": "a", "n": 9}), upsert).run().await;
+        refused(&written, "23502", 400)?;
+    }
+    equal("unchanged", set(all(&*db, "accounts").eq("n", 9)).await?, Vec::<&str>::new())
+}
+
+async fn an_upsert_of_nothing_is_an_insert(harness: Arc<dyn Harness>) -> Outcome {
+    let db = harness.database();
+    db.raw("CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, s TEXT DEFAULT 'x')", &[]).await?;
+    let written = From::table(&*db, "t").upsert(json!({}), Upsert::default()).select("*").run().await;
+    equal("the row", data(written)?, json!([{"n": 1, "s": "x"}]))
+}
+
 async fn update_changes_what_matches(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
     data(people_of(&*db).update(json!({"name": "new", "age": null})).eq("active", true).run().await)?;
@@ -191,6 +216,17 @@ async fn update_of_nothing_is_no_error(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
     let rows = people_of(&*db).update(json!({"age": 7})).eq("id", "zz").select("*");
     equal("the rows", data(rows.run().await)?, json!([]))
+}
+
+async fn rows_without_a_key_are_given_as_written(harness: Arc<dyn Harness>) -> Outcome {
+    let db = harness.database();
+    db.raw("CREATE TABLE IF NOT EXISTS notes (a TEXT, b INTEGER, c REAL DEFAULT 1.5)", &[]).await?;
+    let notes = || From::table(&*db, "notes");
+    data(notes().insert(json!({"a": "x", "b": 1})).run().await)?;
+    let written = notes().insert(json!({"a": "x"})).select("*").run().await;
+    equal("a new one", data(written)?, json!([{"a": "x", "b": null, "c": 1.5}]))?;
+    let written = notes().update(json!({"a": "y"})).eq("a", "x").gt("b", 0).select("*").run().await;
+    equal("a changed one", data(written)?, json!([{"a": "y", "b": 1, "c": 1.5}]))
 }
 
 async fn delete_removes_what_matches(harness: Arc<dyn Harness>) -> Outcome {
@@ -242,6 +278,54 @@ async fn a_missing_parent_is_23503(harness: Arc<dyn Harness>) -> Outcome {
 async fn a_missing_value_is_an_error(harness: Arc<dyn Harness>) -> Outcome {
     let db = accounts(&*harness).await?;
     refused(&From::table(&*db, "accounts").insert(json!({"id": "z"})).run().await, "23502", 400)
+}
+
+async fn a_key_is_never_null(harness: Arc<dyn Harness>) -> Outcome {
+    let db = harness.database();
+    db.raw("CREATE TABLE IF NOT EXISTS named (name TEXT PRIMARY KEY, n INTEGER)", &[]).await?;
+    db.raw("CREATE TABLE IF NOT EXISTS counted (n INTEGER PRIMARY KEY, s TEXT)", &[]).await?;
+    db.raw("CREATE TABLE IF NOT EXISTS seats (hall TEXT, place INTEGER, PRIMARY KEY (hall, place))", &[])
+        .await?;
+    let wrong = [
+        ("named", json!({"name": null})),
+        ("named", json!({"n": 1})),
+        ("counted", json!({"n": null})),
+        ("seats", json!({"hall": "a"})),
+        ("seats", json!({"hall": null, "place": 1})),
+    ];
+    for (table, row) in wrong {
+        refused(&From::table(&*db, table).insert(row).run().await, "23502", 400)?;
+    }
+    data(From::table(&*db, "counted").insert(json!({"n": 5})).run().await)?;
+    let counted = || From::table(&*db, "counted").update(json!({"n": null}));
+    refused(&counted().eq("n", 5).run().await, "23502", 400)?;
+    equal("where there is none", data(counted().eq("n", 6).select("*").run().await)?, json!([]))
+}
+
+async fn a_key_may_be_0(harness: Arc<dyn Harness>) -> Outcome {
+    let db = harness.database();
+    db.raw("CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, s TEXT)", &[]).await?;
+    let written = From::table(&*db, "t").insert(json!({"n": 0})).select("n").single().run().await;
+    equal("the row", data(written)?, json!({"n": 0}))
+}
+
+async fn values_are_read_before_any_is_written(harness: Arc<dyn Harness>) -> Outcome {
+    let db = people(&*harness).await?;
+    let rows = json!([{"id": "a"}, {"id": "z", "age": "old"}]);
+    refused(&people_of(&*db).insert(rows).run().await, "22P02", 400)
+}
+
+async fn a_column_is_given_once(harness: Arc<dyn Harness>) -> Outcome {
+    let db = people(&*harness).await?;
+    refused(&people_of(&*db).insert(json!({"id": "z", "ID": "y"})).run().await, "PS002", 400)?;
+    let update = people_of(&*db).update(json!({"age": 1, "Age": 2})).eq("id", "a");
+    refused(&update.run().await, "PS002", 400)
+}
+
+async fn new_rows_have_no_filters(harness: Arc<dyn Harness>) -> Outcome {
+    let db = people(&*harness).await?;
+    refused(&people_of(&*db).insert(json!({"id": "z"})).eq("id", "y").run().await, "PS002", 400)?;
+    equal("the rows", set(all(&*db, "people")).await?, ["a", "b", "c", "d"])
 }
 
 async fn rows_that_are_none_are_refused(harness: Arc<dyn Harness>) -> Outcome {

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
 use sqlx::mysql::{MySql, MySqlArguments, MySqlConnectOptions, MySqlPool, MySqlPoolOptions, MySqlRow};
 use sqlx::{
-    Arguments as _, AssertSqlSafe, Column as _, Either, Row as _, Transaction, Type, TypeInfo as _,
-    ValueRef as _,
+    Arguments as _, AssertSqlSafe, Column as _, Either, Executor as _, Row as _, Transaction, Type,
+    TypeInfo as _, ValueRef as _,
 };
 
 use super::sql::{Column, Dialect, Driver, Field, Mode, Rows, Session, SqlDb, Statement, Table};
@@ -34,6 +34,13 @@ impl MysqlDriver {
             .charset("utf8mb4")
             .timezone(Some("+00:00".to_owned()));
         let pool = MySqlPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+        let pool = pool.after_connect(|connection, _| {
+            Box::pin(async move {
+                // a 0 that is given for a key is a 0, as elsewhere
+                let sql = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')";
+                connection.execute(sql).await.map(drop)
+            })
+        });
         let pool = pool.connect_with(options).await.map_err(|error| failure(&error))?;
         let version: String =
             sqlx::query_scalar("SELECT VERSION()").fetch_one(&pool).await.map_err(|error| failure(&error))?;
@@ -64,20 +71,34 @@ impl Driver for MysqlDriver {
         let mut session = self.begin(Mode::Read).await?;
         let parameters = vec![Cell::Text(name.to_owned())];
         let sql = "SELECT CAST(column_name AS CHAR), CAST(column_type AS CHAR), \
-                   CAST(COALESCE(collation_name, '') AS CHAR), CAST(column_comment AS CHAR) \
+                   CAST(COALESCE(collation_name, '') AS CHAR), CAST(column_comment AS CHAR), \
+                   is_nullable = 'YES', extra LIKE '%auto_increment%' OR extra LIKE '%DEFAULT_GENERATED%' \
+                   OR COALESCE(column_default, 'NULL') <> 'NULL' \
                    FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? \
                    ORDER BY ordinal_position";
         let found = session.run(Statement { sql: sql.to_owned(), parameters: parameters.clone() }).await?;
         let mut table = Table { name: name.to_owned(), ..Table::default() };
         for row in found.rows {
-            let [Cell::Text(name), Cell::Text(declared), Cell::Text(collation), Cell::Text(comment)] =
-                row.as_slice()
+            let [
+                Cell::Text(name),
+                Cell::Text(declared),
+                Cell::Text(collation),
+                Cell::Text(comment),
+                Cell::Integer(is_nullable),
+                Cell::Integer(has_default),
+            ] = row.as_slice()
             else {
                 continue;
             };
             let kind = if comment.starts_with("vector(") { Kind::of(comment) } else { Kind::of(declared) };
             let collated = collation != self.dialect().binary_collation();
             table.columns.push(Column { name: name.clone(), kind, collated });
+            if *is_nullable == 0 {
+                table.not_null.push(name.clone());
+            }
+            if *has_default != 0 {
+                table.defaults.push(name.clone());
+            }
         }
         if table.columns.is_empty() {
             return Ok(None);

@@ -88,6 +88,7 @@ impl Kind {
         }
         let cell = match self {
             Self::Text | Self::Other => Some(Cell::Text(text_of(value))),
+            Self::Json if has_nul(value) => Some(Cell::Text("\0".to_owned())),
             Self::Json => Some(Cell::Text(value.to_string())),
             Self::Integer => integer(value).map(Cell::Integer),
             Self::Real => number(value).map(Cell::Real),
@@ -129,6 +130,7 @@ impl Kind {
             (Cell::Null, _) => Value::Null,
             (Cell::Bool(value), _) => Value::Bool(value),
             (Cell::Integer(value), Self::Boolean) => Value::Bool(value != 0),
+            (Cell::Integer(value), Self::Json) => value.into(),
             (Cell::Integer(value), _) if value.unsigned_abs() <= EXACT => value.into(),
             (Cell::Integer(value), _) => Value::String(value.to_string()),
             (Cell::Real(value), _) => real(value),
@@ -196,11 +198,22 @@ fn whole(value: f64) -> Option<i64> {
     (value.fract() == 0.0 && value.abs() <= EXACT as f64).then_some(value as i64)
 }
 
-fn number(value: &Value) -> Option<f64> {
+/// A number, or the text of one.
+pub(super) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
         _ => None,
+    }
+}
+
+/// Whether there is a null character in a text or a name of the document: PostgreSQL cannot hold that.
+fn has_nul(document: &Value) -> bool {
+    match document {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(parts) => parts.iter().any(has_nul),
+        Value::Object(parts) => parts.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        _ => false,
     }
 }
 
@@ -235,7 +248,7 @@ fn decimal(text: String) -> Value {
 
 const EXACT_REAL: f64 = 9_007_199_254_740_992.0;
 
-/// `YYYY-MM-DD HH:MM:SS` in UTC, with a fraction where there is one.
+/// `YYYY-MM-DD HH:MM:SS` in UTC, with microseconds where there are any.
 fn timestamp(text: &str) -> Option<String> {
     let text = text.trim();
     // the usual case: as a database gives it, with the offset that it leaves short
@@ -248,10 +261,12 @@ fn timestamp(text: &str) -> Option<String> {
         Err(_) => padded.trim_end_matches('Z').parse::<jiff::civil::DateTime>().ok()?,
     };
     let seconds = moment.strftime("%Y-%m-%d %H:%M:%S").to_string();
-    if moment.subsec_nanosecond() == 0 {
+    // as fine as every dialect has it
+    let microseconds = moment.subsec_nanosecond() / 1000;
+    if microseconds == 0 {
         return Some(seconds);
     }
-    let fraction = format!("{:09}", moment.subsec_nanosecond());
+    let fraction = format!("{microseconds:06}");
     Some(format!("{seconds}.{}", fraction.trim_end_matches('0')))
 }
 

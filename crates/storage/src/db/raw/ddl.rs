@@ -21,8 +21,11 @@ pub(super) fn translate(tokens: Vec<Token>, dialect: Dialect) -> Vec<Vec<Token>>
     let close = tokens.iter().rposition(|token| *token == Token::Other(')'));
     let (Some(open), Some(close), true) = (open, close, is_table) else { return vec![tokens] };
     let is_as = tokens[..open].iter().any(|token| token.as_word().as_deref() == Some("as"));
-    if dialect == Dialect::Sqlite || is_as || close < open {
+    if is_as || close < open {
         return vec![tokens];
+    }
+    if dialect == Dialect::Sqlite {
+        return vec![for_sqlite(tokens, open, close)];
     }
     let table = tokens[..open].iter().rfind(|token| token.is_code()).cloned();
     let mut definitions = at_commas(&tokens[open + 1..close]);
@@ -50,6 +53,48 @@ pub(super) fn translate(tokens: Vec<Token>, dialect: Dialect) -> Vec<Vec<Token>>
     let mut all = vec![whole];
     all.extend(comments);
     all
+}
+
+/// SQLite alone would take a null in a primary key, unless that is a whole number, and would make a number
+/// of a document that looks like one.
+fn for_sqlite(mut tokens: Vec<Token>, open: usize, close: usize) -> Vec<Token> {
+    let mut definitions = at_commas(&tokens[open + 1..close]);
+    let words = |definition: &[Token]| definition.iter().filter_map(Token::as_name).collect::<Vec<String>>();
+    let mut primary = Vec::new();
+    for definition in &definitions {
+        let words = words(definition);
+        let is_primary = words.iter().any(|word| word == "primary");
+        match words.first() {
+            Some(first) if is_primary && CONSTRAINTS.contains(&first.as_str()) => {
+                primary.extend(words.into_iter().skip_while(|word| word != "key").skip(1));
+            }
+            Some(first) if is_primary && words.get(1).is_some_and(|word| word != "integer") => {
+                primary.push(first.clone());
+            }
+            _ => {}
+        }
+    }
+    for definition in &mut definitions {
+        let words = words(definition);
+        let is_said = words.windows(2).any(|two| two == ["not", "null"]);
+        let end = definition.iter().rposition(Token::is_code);
+        if let (Some(first), Some(end), false) = (words.first(), end, is_said)
+            && primary.contains(first)
+        {
+            definition.insert(end + 1, Token::Own(" NOT NULL".into()));
+        }
+        let declared = definition.iter().enumerate().filter(|(_, token)| token.is_code()).nth(1);
+        if let Some((at, token)) = declared
+            && token.as_word().as_deref() == Some("json")
+        {
+            definition[at] = Token::Own("JSON TEXT".into());
+        }
+    }
+    let rest = tokens.split_off(close);
+    tokens.truncate(open + 1);
+    tokens.extend(definitions.join(&Token::Other(',')));
+    tokens.extend(rest);
+    tokens
 }
 
 fn at_commas(tokens: &[Token]) -> Vec<Vec<Token>> {
@@ -121,7 +166,7 @@ fn column_definition(tokens: &mut Vec<Token>, dialect: Dialect, keys: &[(String,
         (Dialect::Mysql { .. }, "blob") => "LONGBLOB".into(),
         (Dialect::Postgres { .. }, "json") => "JSONB".into(),
         (Dialect::Postgres { .. }, "timestamp" | "datetime") if width.is_none() => "TIMESTAMPTZ".into(),
-        (Dialect::Mysql { .. }, "timestamp") if width.is_none() => "DATETIME".into(),
+        (Dialect::Mysql { .. }, "timestamp" | "datetime") if width.is_none() => "DATETIME(6)".into(),
         (Dialect::Mysql { .. }, "boolean") => "TINYINT(1)".into(),
         (Dialect::Mysql { .. }, "text") => {
             let collation = dialect.binary_collation();
@@ -197,6 +242,8 @@ fn default(token: Token, dialect: Dialect, declared: &str) -> Token {
         (Dialect::Mysql { .. }, "text", _) if is_now => {
             "(DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:%s'))".to_owned()
         }
+        // without a fraction, although its column has room for one
+        (Dialect::Mysql { .. }, "timestamp" | "datetime", _) if is_now => "(UTC_TIMESTAMP())".to_owned(),
         (Dialect::Mysql { .. }, "text" | "json" | "blob" | "vector", Token::Text(text)) => {
             format!("({text})")
         }

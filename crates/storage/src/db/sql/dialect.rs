@@ -47,12 +47,17 @@ impl Dialect {
         }
     }
 
-    /// The expression cast to a text.
-    pub(super) fn as_text(self, expression: &str) -> String {
-        match self {
-            Self::Mysql { .. } => format!("CAST({expression} AS CHAR) COLLATE {}", self.binary_collation()),
-            Self::Postgres { .. } => format!("CAST({expression} AS TEXT) COLLATE \"C\""),
-            Self::Sqlite => format!("CAST({expression} AS TEXT)"),
+    /// What an expression of this kind is as a text.
+    pub(super) fn as_text(self, kind: Kind, expression: &str) -> String {
+        match (self, kind) {
+            (Self::Mysql { .. }, _) => {
+                format!("CAST({expression} AS CHAR) COLLATE {}", self.binary_collation())
+            }
+            (Self::Postgres { .. }, Kind::Timestamp) => {
+                format!("to_char({expression}, 'YYYY-MM-DD HH24:MI:SS') COLLATE \"C\"")
+            }
+            (Self::Postgres { .. }, _) => format!("CAST({expression} AS TEXT) COLLATE \"C\""),
+            (Self::Sqlite, _) => format!("CAST({expression} AS TEXT)"),
         }
     }
 
@@ -71,6 +76,15 @@ impl Dialect {
         match (self, kind) {
             (Self::Postgres { .. }, Kind::Real) => "CAST($1 AS DOUBLE PRECISION)",
             (Self::Postgres { .. }, Kind::Text) => "CAST($1 AS TEXT)",
+            _ => self.hole(),
+        }
+    }
+
+    /// A parameter that a column of this kind is equal to.
+    pub(super) const fn document_hole(self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            // a text would be a document that is a text
+            (Self::Mysql { maria: false }, Kind::Json) => "CAST(? AS JSON)",
             _ => self.hole(),
         }
     }

@@ -1,6 +1,7 @@
 //! The queries of the builder, over any SQL database.
 
 mod dialect;
+mod document;
 mod like;
 mod migrate;
 mod render;
@@ -146,6 +147,14 @@ impl SqlDb {
 
     async fn select(&self, query: &Query, table: &Table) -> Result<Answer, DbError> {
         let render = render::Render::new(self.driver.dialect(), table);
+        let selected = table.selected(query.returning.as_deref().unwrap_or_default())?;
+        let mut limited = query.clone();
+        if query.cardinality != Cardinality::Many {
+            // a second row is enough to know that there is not one
+            limited.limit = Some(query.limit.map_or(2, |limit| limit.min(2)));
+        }
+        let columns: Vec<&Column> = selected.iter().map(|(column, _)| *column).collect();
+        let select = render.select(&limited, &columns)?;
         let mut session = self.driver.begin(Mode::Read).await?;
         let mut answer = Answer::default();
         if query.count {
@@ -159,14 +168,7 @@ impl SqlDb {
         if query.head {
             return Ok(answer);
         }
-        let selected = table.selected(query.returning.as_deref().unwrap_or_default())?;
-        let mut limited = query.clone();
-        if query.cardinality != Cardinality::Many {
-            // a second row is enough to know that there is not one
-            limited.limit = Some(query.limit.map_or(2, |limit| limit.min(2)));
-        }
-        let columns: Vec<&Column> = selected.iter().map(|(column, _)| *column).collect();
-        let found = session.run(render.select(&limited, &columns)?).await?;
+        let found = session.run(select).await?;
         session.commit().await?;
         query.cardinality.check(found.rows.len())?;
         answer.rows = Table::rows(&selected, found.rows);
@@ -184,6 +186,10 @@ impl Database for SqlDb {
         let is_read = query.action == Action::Select;
         if !is_read && (!query.order.is_empty() || query.limit.is_some() || query.count) {
             return Err(DbError::invalid("order, limit, range and count belong to a select"));
+        }
+        let is_new = matches!(query.action, Action::Insert(_) | Action::Upsert { .. });
+        if is_new && !query.filters.is_empty() {
+            return Err(DbError::invalid("filters belong to a select, an update or a delete"));
         }
         let named = schema::named(query);
         let table = self.require_table(&query.table, named.iter().copied()).await?;

@@ -7,8 +7,10 @@ use sea_query::{
 use serde_json::Value;
 
 use super::dialect::to_value;
+use super::document::{self, Relation};
 use super::{Cell, Column, Dialect, Kind, Statement, Table};
 use crate::db::query::{Filter, Operator, Query};
+use crate::db::value::number;
 use crate::db::{DbError, code};
 
 /// Renders queries on one table.
@@ -44,6 +46,9 @@ impl<'a> Render<'a> {
         select.cond_where(self.condition(&query.filters)?);
         for sort in &query.order {
             let column = self.table.require(&sort.column)?;
+            if column.kind == Kind::Json {
+                return Err(no_order(column));
+            }
             let order = if sort.descending { Order::Desc } else { Order::Asc };
             let nulls = if sort.nulls_first { NullOrdering::First } else { NullOrdering::Last };
             select.order_by_expr_with_nulls(Expr::cust(self.comparable(column)), order, nulls);
@@ -176,12 +181,20 @@ impl<'a> Render<'a> {
         }
     }
 
+    /// That the column holds this; nulls are the same here.
     fn equals(self, column: &Column, cell: Cell) -> Expr {
-        let template = format!("{} = {}", self.comparable(column), self.dialect.hole());
+        if cell == Cell::Null {
+            return Expr::cust(format!("{} IS NULL", self.quoted(column)));
+        }
+        let template = format!("{} = {}", self.comparable(column), self.dialect.document_hole(column.kind));
         Expr::cust_with_values(template, [self.value(column, cell)])
     }
 
     fn compare(self, column: &Column, operator: Operator, value: &Value) -> Result<Expr, DbError> {
+        let is_order = matches!(operator, Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte);
+        if is_order && column.kind == Kind::Json {
+            return Err(no_order(column));
+        }
         let symbol = match operator {
             Operator::Eq => "=",
             Operator::Neq => "<>",
@@ -202,8 +215,13 @@ impl<'a> Render<'a> {
             // unknown, and so is its opposite
             return Ok(Expr::cust("(NULL = 1)"));
         }
+        if column.kind == Kind::Json {
+            Kind::Json.encode(&column.name, value)?;
+            let same = self.related(column, Relation::Equals, value);
+            return Ok(if symbol == "=" { same } else { same.not() });
+        }
         // a whole number may well be compared with half of one
-        let kind = match (column.kind, value.as_f64()) {
+        let kind = match (column.kind, number(value)) {
             (Kind::Integer, Some(number)) if number.fract() != 0.0 => Kind::Real,
             (kind, _) => kind,
         };
@@ -214,16 +232,26 @@ impl<'a> Render<'a> {
     }
 
     fn like(self, column: &Column, operator: Operator, value: &Value) -> Result<Expr, DbError> {
-        let pattern = match value {
-            Value::Null => return Ok(Expr::cust("(NULL = 1)")),
-            Value::String(pattern) => pattern,
-            _ => return Err(DbError::new(code::BAD_VALUE, "like and ilike expect a text with % and _")),
-        };
-        let (symbol, pattern) = self.dialect.pattern(operator, pattern);
         let left = match column.kind {
             Kind::Text => self.comparable(column),
-            _ => self.dialect.as_text(&self.quoted(column)),
+            Kind::Integer | Kind::Decimal | Kind::Timestamp | Kind::Other => {
+                self.dialect.as_text(column.kind, &self.quoted(column))
+            }
+            // each dialect writes them in its own way
+            Kind::Real | Kind::Boolean | Kind::Json | Kind::Blob | Kind::Vector(_) => {
+                let message = format!("column {:?} holds no text for like and ilike", column.name);
+                return Err(DbError::new(code::BAD_VALUE, message));
+            }
         };
+        let pattern = match value {
+            Value::Null => return Ok(Expr::cust("(NULL = 1)")),
+            Value::String(pattern) if !pattern.contains('\0') => pattern,
+            _ => {
+                let message = "like and ilike expect a text with % and _, without null characters";
+                return Err(DbError::new(code::BAD_VALUE, message));
+            }
+        };
+        let (symbol, pattern) = self.dialect.pattern(operator, pattern);
         let template = format!("{left} {symbol} {}", self.dialect.typed_hole(Kind::Text));
         Ok(Expr::cust_with_values(template, [SeaValue::String(Some(pattern))]))
     }
@@ -263,61 +291,17 @@ impl<'a> Render<'a> {
             let message = format!("column {:?} holds no JSON to contain anything", column.name);
             return Err(DbError::new(code::BAD_VALUE, message));
         }
-        let (quoted, hole) = (self.quoted(column), self.dialect.hole());
-        let text = SeaValue::String(Some(value.to_string()));
-        Ok(match self.dialect {
-            Dialect::Postgres { .. } => {
-                Expr::cust_with_values(format!("CAST({quoted} AS JSONB) @> CAST({hole} AS JSONB)"), [text])
-            }
-            Dialect::Mysql { .. } => {
-                Expr::cust_with_values(format!("JSON_CONTAINS({quoted}, {hole})"), [text])
-            }
-            Dialect::Sqlite => {
-                let mut values = Vec::new();
-                let inner = contained(value, "e.value", "e.type", 0, &mut values);
-                // one document in an array, so that the whole is looked at as its parts are
-                let template = format!(
-                    "CASE WHEN {quoted} IS NULL THEN NULL WHEN NOT json_valid({quoted}) THEN 0 ELSE \
-                     EXISTS (SELECT 1 FROM json_each(json_array(json({quoted}))) AS e WHERE {inner}) END"
-                );
-                Expr::cust_with_values(template, values)
-            }
-        })
+        Kind::Json.encode(&column.name, value)?;
+        Ok(self.related(column, Relation::Contains, value))
+    }
+
+    fn related(self, column: &Column, relation: Relation, value: &Value) -> Expr {
+        // with its table: in the rows that a document is taken apart to there may be a column of that name
+        let place = format!("{}.{}", self.dialect.quote(&self.table.name), self.quoted(column));
+        document::related(self.dialect, &place, column.kind == Kind::Text, relation, value)
     }
 }
 
-/// That the JSON at `at` contains `value`, for SQLite.
-fn contained(value: &Value, at: &str, of_type: &str, depth: usize, values: &mut Vec<SeaValue>) -> String {
-    let name = format!("e{depth}");
-    let mut part = |key: Option<&String>, value: &Value| {
-        let key = key.map_or(String::new(), |key| {
-            values.push(SeaValue::String(Some(key.clone())));
-            format!("{name}.key = ? AND ")
-        });
-        let inner = contained(value, &format!("{name}.value"), &format!("{name}.type"), depth + 1, values);
-        format!(" AND EXISTS (SELECT 1 FROM json_each({at}) AS {name} WHERE {key}{inner})")
-    };
-    match value {
-        Value::Null => format!("{of_type} = 'null'"),
-        Value::Bool(value) => format!("{of_type} = '{value}'"),
-        Value::Number(number) => {
-            values.push(match number.as_i64() {
-                Some(whole) => SeaValue::BigInt(Some(whole)),
-                None => SeaValue::Double(number.as_f64()),
-            });
-            format!("{of_type} IN ('integer', 'real') AND {at} = ?")
-        }
-        Value::String(text) => {
-            values.push(SeaValue::String(Some(text.clone())));
-            format!("{of_type} = 'text' AND {at} = ?")
-        }
-        Value::Array(parts) => {
-            let parts: String = parts.iter().map(|value| part(None, value)).collect();
-            format!("CASE WHEN {of_type} = 'array' THEN 1{parts} ELSE 0 END")
-        }
-        Value::Object(parts) => {
-            let parts: String = parts.iter().map(|(key, value)| part(Some(key), value)).collect();
-            format!("CASE WHEN {of_type} = 'object' THEN 1{parts} ELSE 0 END")
-        }
-    }
+fn no_order(column: &Column) -> DbError {
+    DbError::invalid(format!("column {:?} holds JSON, which has no order", column.name))
 }

@@ -15,6 +15,10 @@ pub struct Table {
     pub primary: Vec<String>,
     /// The columns of every unique key.
     pub unique: Vec<Vec<String>>,
+    /// The columns that are never null, where the dialect does not check that before it looks at keys.
+    pub not_null: Vec<String>,
+    /// The columns with a value of their own where none is given, where rows have to be found by values.
+    pub defaults: Vec<String>,
 }
 
 /// A column of a table.

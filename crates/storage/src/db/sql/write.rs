@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use sea_query::{Alias, OnConflict};
-use serde_json::Value;
+use sea_query::{Alias, Condition, OnConflict};
 use uuid::Uuid;
 
 use super::render::Render;
@@ -101,11 +100,19 @@ fn key<'a>(table: &'a Table, on_conflict: &[String]) -> Result<Vec<&'a Column>, 
 }
 
 fn cells<'a>(table: &'a Table, row: &Row) -> Result<Cells<'a>, DbError> {
-    let cell = |(name, value): (&String, &Value)| {
+    let mut cells = Cells::with_capacity(row.len());
+    for (name, value) in row {
         let column = table.require(name)?;
-        Ok((column, column.kind.encode(&column.name, value)?))
-    };
-    row.iter().map(cell).collect()
+        if cells.iter().any(|(other, _)| other.name == column.name) {
+            return Err(DbError::invalid(format!("column {:?} is given twice", column.name)));
+        }
+        cells.push((column, column.kind.encode(&column.name, value)?));
+    }
+    Ok(cells)
+}
+
+fn missing(table: &Table, column: &str) -> DbError {
+    DbError::new(code::NOT_NULL, format!("column {column:?} of table {:?} is never null", table.name))
 }
 
 impl<'a> Write<'a> {
@@ -114,9 +121,14 @@ impl<'a> Write<'a> {
         rows: &[Row],
         conflict: Option<&Conflict<'a>>,
     ) -> Result<Vec<Vec<Cell>>, DbError> {
+        // all of them are read before the first is written
+        let rows = rows.iter().map(|row| cells(self.table, row)).collect::<Result<Vec<_>, _>>()?;
         let mut written = Vec::new();
-        for row in rows {
-            let given = cells(self.table, row)?;
+        for given in rows {
+            // to some dialects this is a wish for a new key
+            if let Some(column) = self.null_key(&given) {
+                return Err(missing(self.table, &column.name));
+            }
             let mut whole = given.clone();
             let id =
                 self.table.columns.iter().find(|column| column.name == "id" && column.kind == Kind::Text);
@@ -133,13 +145,21 @@ impl<'a> Write<'a> {
         Ok(written)
     }
 
+    /// The column of the primary key that is to be null, if there is one.
+    fn null_key(&self, given: &Cells<'a>) -> Option<&'a Column> {
+        let is_key = |column: &Column| self.table.primary.contains(&column.name);
+        let found = given.iter().find(|(column, cell)| *cell == Cell::Null && is_key(column));
+        found.map(|(column, _)| *column)
+    }
+
     async fn insert(
         &mut self,
         given: &Cells<'a>,
         whole: &Cells<'a>,
         conflict: Option<&Conflict<'a>>,
     ) -> Result<Vec<Vec<Cell>>, DbError> {
-        let clause = conflict.map(|conflict| {
+        // where nothing is given, no key is: and SQLite takes no clause there
+        let clause = conflict.filter(|_| !whole.is_empty()).map(|conflict| {
             let key = conflict.key.iter().map(|column| Alias::new(&column.name));
             let mut clause = OnConflict::columns(key.clone());
             let is_key = |column: &Column| conflict.key.iter().any(|key| key.name == column.name);
@@ -171,6 +191,16 @@ impl<'a> Write<'a> {
         whole: &Cells<'a>,
         conflict: &Conflict<'a>,
     ) -> Result<Vec<Vec<Cell>>, DbError> {
+        // the others see to this before they look at keys
+        for name in &self.table.not_null {
+            let is_null = match whole.iter().find(|(column, _)| column.name == *name) {
+                Some((_, cell)) => *cell == Cell::Null,
+                None => !self.table.defaults.contains(name),
+            };
+            if is_null {
+                return Err(missing(self.table, name));
+            }
+        }
         let of_key = |column: &&'a Column| whole.iter().find(|(one, _)| one.name == column.name).cloned();
         let key: Option<Cells<'a>> = conflict.key.iter().map(of_key).collect();
         let Some(key) = key.filter(|key| key.iter().all(|(_, cell)| *cell != Cell::Null)) else {
@@ -201,8 +231,11 @@ impl<'a> Write<'a> {
             key = Some(vec![(self.table.require(name)?, Cell::Integer(last))]);
         }
         // without a key any row of the same values is the same answer
-        let key =
-            key.unwrap_or_else(|| whole.iter().filter(|(_, cell)| *cell != Cell::Null).cloned().collect());
+        let value = |column: &'a Column| match whole.iter().find(|(other, _)| other.name == column.name) {
+            Some(given) => Some(given.clone()),
+            None => (!self.table.defaults.contains(&column.name)).then_some((column, Cell::Null)),
+        };
+        let key = key.unwrap_or_else(|| self.table.columns.iter().filter_map(value).collect());
         let mut found = self.session.run(self.render.by_key(&key, &self.columns)).await?.rows;
         Ok(found.pop().into_iter().collect())
     }
@@ -213,14 +246,17 @@ impl<'a> Write<'a> {
             return Err(DbError::invalid("expected columns to update, found none"));
         }
         let condition = self.render.condition(&query.filters)?;
+        if let Some(column) = self.null_key(&changed) {
+            let met = self.session.run(self.render.locked(query, &[column])?).await?.rows;
+            return if met.is_empty() { Ok(met) } else { Err(missing(self.table, &column.name)) };
+        }
         if self.returns || self.columns.is_empty() {
             let statement = self.render.update(&changed, condition, &self.columns);
             return Ok(self.session.run(statement).await?.rows);
         }
         let table = self.table;
         if table.primary.is_empty() {
-            let message = format!("table {:?} has no primary key to find the updated rows by", table.name);
-            return Err(DbError::invalid(message));
+            return self.update_without_key(query, &changed, condition).await;
         }
         let primary: Vec<&Column> =
             table.primary.iter().map(|name| table.require(name)).collect::<Result<_, _>>()?;
@@ -234,6 +270,25 @@ impl<'a> Write<'a> {
             };
             let key: Cells<'a> = primary.iter().zip(key).map(now).collect();
             rows.extend(self.session.run(self.render.by_key(&key, &self.columns)).await?.rows);
+        }
+        Ok(rows)
+    }
+
+    /// An update of rows that have no name to be found by afterwards: what they were, with what was changed.
+    async fn update_without_key(
+        &mut self,
+        query: &Query,
+        changed: &Cells<'a>,
+        condition: Condition,
+    ) -> Result<Vec<Vec<Cell>>, DbError> {
+        let mut rows = self.session.run(self.render.locked(query, &self.columns)?).await?.rows;
+        self.session.run(self.render.update(changed, condition, &[])).await?;
+        for row in &mut rows {
+            for (column, cell) in self.columns.iter().zip(row) {
+                if let Some((_, now)) = changed.iter().find(|(one, _)| one.name == column.name) {
+                    cell.clone_from(now);
+                }
+            }
         }
         Ok(rows)
     }
