@@ -1,7 +1,9 @@
 //! What every database has to do.
 
+pub mod chains;
 pub mod filters;
 pub mod migrations;
+pub mod model;
 pub mod raw;
 pub mod read;
 pub mod values;
