@@ -140,7 +140,8 @@ fn containing(kind: Kind, value: &Value) -> Result<OfOne, DbError> {
     let value = value.clone();
     Ok(Box::new(move |found| match found {
         Stored::Json(document) => Some(contains(document, &value)),
-        // a text that is no JSON contains nothing
+        // a text that is no JSON contains nothing, and none with a null character can be read
+        Stored::Text(text) if text.contains("\\u0000") => Some(false),
         Stored::Text(text) => {
             Some(serde_json::from_str(text).is_ok_and(|document: Value| contains(&document, &value)))
         }

@@ -20,7 +20,8 @@ pub(super) enum Relation {
 /// Whole numbers beyond this are more than `JSON_CONTAINS` of `MariaDB` tells apart.
 const EXACT: u64 = 1 << 53;
 
-/// That the JSON in `column` has this relation to `value`; a text that is no JSON has none to anything.
+/// That the JSON in `column` has this relation to `value`: unknown for null, and false for a text that is no
+/// JSON, or is some that PostgreSQL cannot read.
 pub(super) fn related(
     dialect: Dialect,
     column: &str,
@@ -30,12 +31,11 @@ pub(super) fn related(
 ) -> Expr {
     let whole = || SeaValue::String(Some(value.to_string()));
     let mut steps = Steps { dialect, relation, depth: 0, values: Vec::new() };
-    let template = match (dialect, relation) {
+    let condition = match (dialect, relation) {
         (Dialect::Postgres { .. }, relation) => {
-            let symbol = if relation == Relation::Contains { "@>" } else { "=" };
-            let condition = format!("CAST({column} AS JSONB) {symbol} CAST($1 AS JSONB)");
             steps.values.push(whole());
-            if is_text { guarded(column, &format!("{column} IS JSON"), &condition) } else { condition }
+            let symbol = if relation == Relation::Contains { "@>" } else { "=" };
+            format!("CAST({column} AS JSONB) {symbol} CAST($1 AS JSONB)")
         }
         (Dialect::Mysql { maria: true }, Relation::Equals) => {
             steps.values.push(whole());
@@ -45,24 +45,39 @@ pub(super) fn related(
             steps.values.push(whole());
             format!("{column} = CAST(? AS JSON)")
         }
-        (Dialect::Mysql { .. }, Relation::Contains) => {
-            let condition = steps.top(&Place::of(column.to_owned()), value);
-            guarded(column, &format!("JSON_VALID({column})"), &condition)
-        }
+        (Dialect::Mysql { .. }, Relation::Contains) => steps.top(&Place::of(column.to_owned()), value),
         (Dialect::Sqlite, _) => {
             // one document in an array, so that the whole is looked at as its parts are
             let condition = steps.top(&Place::row("d"), value);
             let from = format!("json_each(json_array(json({column}))) AS d");
-            let condition = format!("EXISTS (SELECT 1 FROM {from} WHERE {condition})");
-            guarded(column, &format!("json_valid({column})"), &condition)
+            format!("EXISTS (SELECT 1 FROM {from} WHERE {condition})")
         }
     };
+    let is_json = is_json(dialect, column, is_text);
+    let template =
+        format!("CASE WHEN {column} IS NULL THEN NULL WHEN {is_json} THEN {condition} ELSE FALSE END");
     Expr::cust_with_values(template, steps.values)
 }
 
-/// Unknown for null, false where there is no JSON.
-fn guarded(column: &str, is_json: &str, condition: &str) -> String {
-    format!("CASE WHEN {column} IS NULL THEN NULL WHEN {is_json} THEN {condition} ELSE FALSE END")
+/// That there is JSON in `column`, in which no text has a null character: PostgreSQL cannot read those.
+fn is_json(dialect: Dialect, column: &str, is_text: bool) -> String {
+    let (is_json, no_nul) = match dialect {
+        Dialect::Postgres { .. } => {
+            (format!("{column} IS JSON"), format!("strpos({column}, chr(92) || 'u0000') = 0"))
+        }
+        Dialect::Mysql { .. } => {
+            (format!("JSON_VALID({column})"), format!("LOCATE(CONCAT(CHAR(92), 'u0000'), {column}) = 0"))
+        }
+        Dialect::Sqlite => {
+            (format!("json_valid({column})"), format!("instr({column}, char(92) || 'u0000') = 0"))
+        }
+    };
+    match dialect {
+        _ if is_text => format!("{is_json} AND {no_nul}"),
+        // its type sees to it
+        Dialect::Postgres { .. } => "TRUE".to_owned(),
+        _ => is_json,
+    }
 }
 
 /// Where a part of a document is: what gives it, and what gives its type.
