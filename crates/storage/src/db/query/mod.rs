@@ -1,13 +1,17 @@
 //! A query as data, and the chain that builds one.
 
 mod chain;
+mod outcome;
 mod parse;
+mod start;
 
 use serde_json::Value;
 
 use super::{DbError, Row};
 
-pub use chain::{Chain, From, Order, Outcome, Select, Upsert};
+pub use chain::{Chain, Order};
+pub use outcome::Outcome;
+pub use start::{From, Select, Upsert};
 
 /// What to do with which rows of a table.
 #[derive(Clone, Debug, PartialEq)]
