@@ -18,6 +18,7 @@ cases! { "db", dyn Harness:
     an_id_left_out_is_a_uuid_of_version_7;
     a_numeric_id_left_out_is_the_database_s;
     several_rows_are_written_in_one_transaction;
+    many_rows_of_all_shapes_are_written;
     a_write_that_single_refuses_is_not_done;
     upsert_changes_what_is_there;
     upsert_leaves_other_columns;
@@ -106,6 +107,30 @@ async fn several_rows_are_written_in_one_transaction(harness: Arc<dyn Harness>) 
     let rows = json!([{"id": "x"}, {"id": "y"}, {"id": "a"}]);
     refused(&people_of(&*db).insert(rows).run().await, "23505", 409)?;
     equal("the rows", set(all(&*db, "people")).await?, ["a", "b", "c", "d"])
+}
+
+async fn many_rows_of_all_shapes_are_written(harness: Arc<dyn Harness>) -> Outcome {
+    let db = people(&*harness).await?;
+    let row = |n: usize| match n % 100 {
+        0 => json!({}),
+        1 => json!({"name": "long ".repeat(10_000)}),
+        2..50 => json!({"age": n + 1000, "meta": {"n": n}}),
+        _ => json!({"id": format!("row {n}"), "name": n, "active": n.is_multiple_of(2)}),
+    };
+    let rows: Vec<Value> = (0..3000).map(row).collect();
+    data(people_of(&*db).insert(json!(rows)).run().await)?;
+    equal(
+        "empty",
+        set(all(&*db, "people").gt("id", "0").lt("id", "1").is("name", Value::Null)).await?.len(),
+        1470,
+    )?;
+    equal("long", set(all(&*db, "people").like("name", "long%")).await?.len(), 30)?;
+    equal("with an age", set(all(&*db, "people").gt("age", 1000)).await?.len(), 1440)?;
+    equal("the last", set(all(&*db, "people").eq("name", "2999")).await?, ["row 2999"])?;
+    let mut rows: Vec<Value> = (0..3000).map(|n| json!({"id": format!("other {n}")})).collect();
+    rows.push(json!({"id": "other 7"}));
+    refused(&people_of(&*db).insert(json!(rows)).run().await, "23505", 409)?;
+    equal("none of them", set(all(&*db, "people").like("id", "other%")).await?, Vec::<&str>::new())
 }
 
 async fn a_write_that_single_refuses_is_not_done(harness: Arc<dyn Harness>) -> Outcome {

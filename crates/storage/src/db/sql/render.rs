@@ -86,19 +86,21 @@ impl<'a> Render<'a> {
         Ok(self.dialect.build(&select))
     }
 
-    /// One new row; what meets it there is decided by `conflict`.
+    /// New rows with the same columns; what they meet there is decided by `conflict`.
     pub(super) fn insert(
         self,
-        row: &[(&Column, Cell)],
+        rows: &[Vec<(&Column, Cell)>],
         conflict: Option<OnConflict>,
         returning: &[&Column],
     ) -> Result<Statement, DbError> {
         let mut insert = InsertStatement::new();
         insert.into_table(alias(&self.table.name));
-        insert.columns(row.iter().map(|(column, _)| alias(&column.name)));
-        if row.is_empty() {
+        let columns = rows.first().map_or(&[][..], Vec::as_slice);
+        insert.columns(columns.iter().map(|(column, _)| alias(&column.name)));
+        if columns.is_empty() {
             insert.or_default_values();
-        } else {
+        }
+        for row in rows.iter().filter(|row| !row.is_empty()) {
             let values = row.iter().map(|(column, cell)| Expr::val(self.value(column, cell.clone())));
             insert.values(values).map_err(|error| DbError::new(code::OTHER, error.to_string()))?;
         }

@@ -24,6 +24,38 @@ struct Conflict<'a> {
     ignore: bool,
 }
 
+/// How much a statement carries.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    parameters: usize,
+    bytes: usize,
+}
+
+impl Size {
+    /// The dialects take 32,766 and more.
+    const PARAMETERS: usize = 8192;
+    /// MySQL takes 16 MiB in one packet.
+    const BYTES: usize = 1 << 20;
+
+    fn of(row: &Cells<'_>) -> Self {
+        let bytes = |(_, cell): &(&Column, Cell)| match cell {
+            Cell::Text(text) => text.len(),
+            Cell::Bytes(bytes) => bytes.len(),
+            _ => 8,
+        };
+        Self { parameters: row.len(), bytes: row.iter().map(bytes).sum() }
+    }
+
+    const fn has_room_for(self, more: Self) -> bool {
+        self.parameters + more.parameters <= Self::PARAMETERS && self.bytes + more.bytes <= Self::BYTES
+    }
+
+    const fn add(&mut self, more: Self) {
+        self.parameters += more.parameters;
+        self.bytes += more.bytes;
+    }
+}
+
 /// One transaction of writes.
 struct Write<'a> {
     render: Render<'a>,
@@ -123,26 +155,66 @@ impl<'a> Write<'a> {
     ) -> Result<Vec<Vec<Cell>>, DbError> {
         // all of them are read before the first is written
         let rows = rows.iter().map(|row| cells(self.table, row)).collect::<Result<Vec<_>, _>>()?;
+        if conflict.is_none() && self.columns.is_empty() {
+            return self.insert_blocks(rows).await;
+        }
         let mut written = Vec::new();
         for given in rows {
-            // to some dialects this is a wish for a new key
-            if let Some(column) = self.null_key(&given) {
-                return Err(missing(self.table, &column.name));
-            }
-            let mut whole = given.clone();
-            let id =
-                self.table.columns.iter().find(|column| column.name == "id" && column.kind == Kind::Text);
-            if let Some(id) = id
-                && !given.iter().any(|(column, _)| column.name == "id")
-            {
-                whole.push((id, Cell::Text(Uuid::now_v7().to_string())));
-            }
+            self.require_key(&given)?;
+            let whole = self.with_id(given.clone());
             written.extend(match conflict {
                 Some(conflict) if !self.returns => self.meet(&given, &whole, conflict).await?,
                 conflict => self.insert(&given, &whole, conflict).await?,
             });
         }
         Ok(written)
+    }
+
+    /// New rows that nobody asks back for: as many in one statement as have the same columns, and fit.
+    async fn insert_blocks(&mut self, rows: Vec<Cells<'a>>) -> Result<Vec<Vec<Cell>>, DbError> {
+        let (mut block, mut size): (Vec<Cells<'a>>, Size) = Default::default();
+        for given in rows {
+            let is_refused = self.require_key(&given);
+            let row = self.with_id(given);
+            let more = Size::of(&row);
+            let is_like = block.first().is_some_and(|first| {
+                first.len() == row.len() && first.iter().zip(&row).all(|((a, _), (b, _))| a.name == b.name)
+            });
+            // what is wrong with the rows before comes first
+            if is_refused.is_err() || !is_like || row.is_empty() || !size.has_room_for(more) {
+                self.insert_block(&mut block).await?;
+                size = Size::default();
+            }
+            is_refused?;
+            size.add(more);
+            block.push(row);
+        }
+        self.insert_block(&mut block).await?;
+        Ok(Vec::new())
+    }
+
+    async fn insert_block(&mut self, block: &mut Vec<Cells<'a>>) -> Result<(), DbError> {
+        if !block.is_empty() {
+            self.session.run(self.render.insert(block, None, &[])?).await?;
+            block.clear();
+        }
+        Ok(())
+    }
+
+    /// The row with an id, if it has none and needs a text.
+    fn with_id(&self, mut row: Cells<'a>) -> Cells<'a> {
+        let is_id = |column: &&Column| column.name == "id" && column.kind == Kind::Text;
+        if let Some(id) = self.table.columns.iter().find(is_id)
+            && !row.iter().any(|(column, _)| column.name == "id")
+        {
+            row.push((id, Cell::Text(Uuid::now_v7().to_string())));
+        }
+        row
+    }
+
+    /// Refuses a row whose key is to be null: to some dialects that is a wish for a new one.
+    fn require_key(&self, given: &Cells<'a>) -> Result<(), DbError> {
+        self.null_key(given).map_or(Ok(()), |column| Err(missing(self.table, &column.name)))
     }
 
     /// The column of the primary key that is to be null, if there is one.
@@ -176,7 +248,7 @@ impl<'a> Write<'a> {
             };
             clause
         });
-        let statement = self.render.insert(whole, clause, &self.columns)?;
+        let statement = self.render.insert(std::slice::from_ref(whole), clause, &self.columns)?;
         let done = self.session.run(statement).await?;
         if self.returns || self.columns.is_empty() {
             return Ok(done.rows);
