@@ -1,5 +1,6 @@
 //! The queries of the builder, over any SQL database.
 
+mod blocks;
 mod dialect;
 mod document;
 mod like;

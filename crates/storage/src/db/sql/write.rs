@@ -16,7 +16,7 @@ const ATTEMPTS: u32 = 12;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The values of one row.
-type Cells<'a> = Vec<(&'a Column, Cell)>;
+pub(super) type Cells<'a> = Vec<(&'a Column, Cell)>;
 
 /// What to do with a new row whose key is there.
 struct Conflict<'a> {
@@ -24,43 +24,11 @@ struct Conflict<'a> {
     ignore: bool,
 }
 
-/// How much a statement carries.
-#[derive(Clone, Copy, Default)]
-struct Size {
-    parameters: usize,
-    bytes: usize,
-}
-
-impl Size {
-    /// The dialects take 32,766 and more.
-    const PARAMETERS: usize = 8192;
-    /// MySQL takes 16 MiB in one packet.
-    const BYTES: usize = 1 << 20;
-
-    fn of(row: &Cells<'_>) -> Self {
-        let bytes = |(_, cell): &(&Column, Cell)| match cell {
-            Cell::Text(text) => text.len(),
-            Cell::Bytes(bytes) => bytes.len(),
-            _ => 8,
-        };
-        Self { parameters: row.len(), bytes: row.iter().map(bytes).sum() }
-    }
-
-    const fn has_room_for(self, more: Self) -> bool {
-        self.parameters + more.parameters <= Self::PARAMETERS && self.bytes + more.bytes <= Self::BYTES
-    }
-
-    const fn add(&mut self, more: Self) {
-        self.parameters += more.parameters;
-        self.bytes += more.bytes;
-    }
-}
-
 /// One transaction of writes.
-struct Write<'a> {
-    render: Render<'a>,
+pub(super) struct Write<'a> {
+    pub(super) render: Render<'a>,
     table: &'a Table,
-    session: Box<dyn Session>,
+    pub(super) session: Box<dyn Session>,
     /// Whether the dialect gives what it wrote.
     returns: bool,
     /// The columns that are asked for; none if none are.
@@ -170,39 +138,8 @@ impl<'a> Write<'a> {
         Ok(written)
     }
 
-    /// New rows that nobody asks back for: as many in one statement as have the same columns, and fit.
-    async fn insert_blocks(&mut self, rows: Vec<Cells<'a>>) -> Result<Vec<Vec<Cell>>, DbError> {
-        let (mut block, mut size): (Vec<Cells<'a>>, Size) = Default::default();
-        for given in rows {
-            let is_refused = self.require_key(&given);
-            let row = self.with_id(given);
-            let more = Size::of(&row);
-            let is_like = block.first().is_some_and(|first| {
-                first.len() == row.len() && first.iter().zip(&row).all(|((a, _), (b, _))| a.name == b.name)
-            });
-            // what is wrong with the rows before comes first
-            if is_refused.is_err() || !is_like || row.is_empty() || !size.has_room_for(more) {
-                self.insert_block(&mut block).await?;
-                size = Size::default();
-            }
-            is_refused?;
-            size.add(more);
-            block.push(row);
-        }
-        self.insert_block(&mut block).await?;
-        Ok(Vec::new())
-    }
-
-    async fn insert_block(&mut self, block: &mut Vec<Cells<'a>>) -> Result<(), DbError> {
-        if !block.is_empty() {
-            self.session.run(self.render.insert(block, None, &[])?).await?;
-            block.clear();
-        }
-        Ok(())
-    }
-
     /// The row with an id, if it has none and needs a text.
-    fn with_id(&self, mut row: Cells<'a>) -> Cells<'a> {
+    pub(super) fn with_id(&self, mut row: Cells<'a>) -> Cells<'a> {
         let is_id = |column: &&Column| column.name == "id" && column.kind == Kind::Text;
         if let Some(id) = self.table.columns.iter().find(is_id)
             && !row.iter().any(|(column, _)| column.name == "id")
@@ -213,7 +150,7 @@ impl<'a> Write<'a> {
     }
 
     /// Refuses a row whose key is to be null: to some dialects that is a wish for a new one.
-    fn require_key(&self, given: &Cells<'a>) -> Result<(), DbError> {
+    pub(super) fn require_key(&self, given: &Cells<'a>) -> Result<(), DbError> {
         self.null_key(given).map_or(Ok(()), |column| Err(missing(self.table, &column.name)))
     }
 
