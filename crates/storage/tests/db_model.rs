@@ -7,7 +7,7 @@ use futures_util::stream;
 use penstock_conformance::broken::db::{BrokenHarness, Fault};
 use penstock_conformance::db::chains::agree;
 use penstock_conformance::db::model::ModelHarness;
-use penstock_conformance::db::{filters, read, values, write};
+use penstock_conformance::db::{filters, keys, read, values, write};
 use penstock_conformance::servers::{libsql::Libsql, mariadb::Mariadb, postgres::Postgres, skip};
 use penstock_conformance::{Failure, run};
 use penstock_storage::db::Database;
@@ -82,7 +82,7 @@ const BEYOND: &[&str] = &[
 async fn the_model_passes_the_cases_of_the_kit() {
     let mut failed = Vec::new();
     let mut reports = String::new();
-    for cases in [read::CASES, filters::CASES, write::CASES, values::CASES] {
+    for cases in [read::CASES, filters::CASES, write::CASES, keys::CASES, values::CASES] {
         let open = async || Ok::<_, Failure>(std::sync::Arc::new(ModelHarness::default()) as _);
         let report = run("model", &[], cases, open).await;
         failed.extend(report.failed());

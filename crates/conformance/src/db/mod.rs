@@ -2,6 +2,7 @@
 
 pub mod chains;
 pub mod filters;
+pub mod keys;
 pub mod migrations;
 pub mod model;
 pub mod raw;
@@ -32,6 +33,7 @@ pub const GROUPS: &[&[Case<dyn Harness>]] = &[
     read::CASES,
     filters::CASES,
     write::CASES,
+    keys::CASES,
     values::CASES,
     raw::CASES,
     migrations::CASES,
