@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use penstock_storage::db::query::{Order, Select};
-use penstock_storage::db::{Database, From};
+use penstock_storage::db::{Database, TableQuery};
 use serde_json::{Value, json};
 
 use super::{Harness, all, people, refused, set};
@@ -86,7 +86,7 @@ async fn a_whole_number_is_compared_with_half_of_one(harness: Arc<dyn Harness>) 
 async fn a_filter_is_checked_where_no_row_is_given(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
     let head = Select { count: false, head: true };
-    let chain = From::table(&*db, "people").select_with("*", head);
+    let chain = TableQuery::on(&*db, "people").select_with("*", head);
     refused(&chain.eq("age", "old").run().await, "22P02", 400)
 }
 
@@ -183,7 +183,7 @@ async fn documents(harness: &dyn Harness) -> Result<Arc<dyn Database>, Failure> 
         {"id": "e", "j": {"n": 9_007_199_254_740_993_i64}, "t": ["nul\0"]},
         {"id": "f"},
     ]);
-    super::data(From::table(&*db, "documents").insert(rows).run().await)?;
+    super::data(TableQuery::on(&*db, "documents").insert(rows).run().await)?;
     Ok(db)
 }
 
@@ -245,7 +245,7 @@ async fn or_reads_nested_conditions(harness: Arc<dyn Harness>) -> Outcome {
 async fn or_reads_quoted_values(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
     let row = json!({"id": "e", "name": "x,\"y\".(z)"});
-    super::data(From::table(&*db, "people").insert(row).run().await)?;
+    super::data(TableQuery::on(&*db, "people").insert(row).run().await)?;
     let quoted = all(&*db, "people").or("name.eq.\"x,\\\"y\\\".(z)\",name.in.(\"ann\",\"b,c\")");
     equal("quoted", set(quoted).await?, ["a", "e"])
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use penstock_storage::db::query::Upsert;
-use penstock_storage::db::{Database, From};
+use penstock_storage::db::{Database, TableQuery};
 use serde_json::json;
 
 use super::{Harness, all, data, people, refused, set};
@@ -27,8 +27,8 @@ cases! { "db", dyn Harness:
     parallel_upserts_leave_one_row;
 }
 
-fn people_of(db: &dyn Database) -> From<'_> {
-    From::table(db, "people")
+fn people_of(db: &dyn Database) -> TableQuery<'_> {
+    TableQuery::on(db, "people")
 }
 
 const ACCOUNTS: &str =
@@ -38,7 +38,7 @@ async fn accounts(harness: &dyn Harness) -> Result<Arc<dyn Database>, Failure> {
     let db = harness.database();
     db.raw(ACCOUNTS, &[]).await?;
     let rows = json!([{"id": "a", "mail": "a@x", "n": 1}, {"id": "b", "mail": "b@x", "n": 2}]);
-    data(From::table(&*db, "accounts").insert(rows).run().await)?;
+    data(TableQuery::on(&*db, "accounts").insert(rows).run().await)?;
     Ok(db)
 }
 
@@ -66,13 +66,13 @@ async fn upsert_by_another_key(harness: Arc<dyn Harness>) -> Outcome {
     let db = accounts(&*harness).await?;
     // the id that is made up for a new row must not become that of the old one
     let row = json!({"mail": "a@x", "n": 9});
-    let written = From::table(&*db, "accounts").upsert(row, by("mail")).select("*").run().await;
+    let written = TableQuery::on(&*db, "accounts").upsert(row, by("mail")).select("*").run().await;
     equal("the row", data(written)?, json!([{"id": "a", "mail": "a@x", "n": 9}]))
 }
 
 async fn upsert_needs_a_key(harness: Arc<dyn Harness>) -> Outcome {
     let db = accounts(&*harness).await?;
-    let written = From::table(&*db, "accounts").upsert(json!({"mail": "c", "n": 1}), by("n")).run().await;
+    let written = TableQuery::on(&*db, "accounts").upsert(json!({"mail": "c", "n": 1}), by("n")).run().await;
     refused(&written, "42P10", 400)
 }
 
@@ -88,7 +88,7 @@ async fn upsert_can_ignore_what_is_there(harness: Arc<dyn Harness>) -> Outcome {
 async fn upsert_meets_other_keys_as_insert_does(harness: Arc<dyn Harness>) -> Outcome {
     let db = accounts(&*harness).await?;
     let row = json!({"id": "z", "mail": "a@x", "n": 9});
-    refused(&From::table(&*db, "accounts").upsert(row, Upsert::default()).run().await, "23505", 409)?;
+    refused(&TableQuery::on(&*db, "accounts").upsert(row, Upsert::default()).run().await, "23505", 409)?;
     equal("unchanged", set(all(&*db, "accounts").eq("n", 9)).await?, Vec::<&str>::new())
 }
 
@@ -96,7 +96,7 @@ async fn an_upsert_is_a_whole_row(harness: Arc<dyn Harness>) -> Outcome {
     let db = accounts(&*harness).await?;
     for ignore_duplicates in [false, true] {
         let upsert = Upsert { on_conflict: None, ignore_duplicates };
-        let written = From::table(&*db, "accounts").upsert(json!({"id": "a", "n": 9}), upsert).run().await;
+        let written = TableQuery::on(&*db, "accounts").upsert(json!({"id": "a", "n": 9}), upsert).run().await;
         refused(&written, "23502", 400)?;
     }
     equal("unchanged", set(all(&*db, "accounts").eq("n", 9)).await?, Vec::<&str>::new())
@@ -105,13 +105,13 @@ async fn an_upsert_is_a_whole_row(harness: Arc<dyn Harness>) -> Outcome {
 async fn an_upsert_of_nothing_is_an_insert(harness: Arc<dyn Harness>) -> Outcome {
     let db = harness.database();
     db.raw("CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, s TEXT DEFAULT 'x')", &[]).await?;
-    let written = From::table(&*db, "t").upsert(json!({}), Upsert::default()).select("*").run().await;
+    let written = TableQuery::on(&*db, "t").upsert(json!({}), Upsert::default()).select("*").run().await;
     equal("the row", data(written)?, json!([{"n": 1, "s": "x"}]))
 }
 
 async fn a_taken_key_is_23505(harness: Arc<dyn Harness>) -> Outcome {
     let db = accounts(&*harness).await?;
-    let table = || From::table(&*db, "accounts");
+    let table = || TableQuery::on(&*db, "accounts");
     refused(&table().insert(json!({"id": "a", "mail": "z"})).run().await, "23505", 409)?;
     refused(&table().insert(json!({"id": "z", "mail": "a@x"})).run().await, "23505", 409)?;
     refused(&table().update(json!({"mail": "a@x"})).eq("id", "b").run().await, "23505", 409)
@@ -122,15 +122,15 @@ async fn a_missing_parent_is_23503(harness: Arc<dyn Harness>) -> Outcome {
     let sql = "CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, account TEXT NOT NULL, \
                FOREIGN KEY (account) REFERENCES accounts (id))";
     db.raw(sql, &[]).await?;
-    let orders = || From::table(&*db, "orders");
+    let orders = || TableQuery::on(&*db, "orders");
     refused(&orders().insert(json!({"account": "nobody"})).run().await, "23503", 409)?;
     data(orders().insert(json!({"account": "a"})).run().await)?;
-    refused(&From::table(&*db, "accounts").delete().eq("id", "a").run().await, "23503", 409)
+    refused(&TableQuery::on(&*db, "accounts").delete().eq("id", "a").run().await, "23503", 409)
 }
 
 async fn a_missing_value_is_an_error(harness: Arc<dyn Harness>) -> Outcome {
     let db = accounts(&*harness).await?;
-    refused(&From::table(&*db, "accounts").insert(json!({"id": "z"})).run().await, "23502", 400)
+    refused(&TableQuery::on(&*db, "accounts").insert(json!({"id": "z"})).run().await, "23502", 400)
 }
 
 async fn a_key_is_never_null(harness: Arc<dyn Harness>) -> Outcome {
@@ -147,10 +147,10 @@ async fn a_key_is_never_null(harness: Arc<dyn Harness>) -> Outcome {
         ("seats", json!({"hall": null, "place": 1})),
     ];
     for (table, row) in wrong {
-        refused(&From::table(&*db, table).insert(row).run().await, "23502", 400)?;
+        refused(&TableQuery::on(&*db, table).insert(row).run().await, "23502", 400)?;
     }
-    data(From::table(&*db, "counted").insert(json!({"n": 5})).run().await)?;
-    let counted = || From::table(&*db, "counted").update(json!({"n": null}));
+    data(TableQuery::on(&*db, "counted").insert(json!({"n": 5})).run().await)?;
+    let counted = || TableQuery::on(&*db, "counted").update(json!({"n": null}));
     refused(&counted().eq("n", 5).run().await, "23502", 400)?;
     equal("where there is none", data(counted().eq("n", 6).select("*").run().await)?, json!([]))
 }
@@ -158,7 +158,7 @@ async fn a_key_is_never_null(harness: Arc<dyn Harness>) -> Outcome {
 async fn a_key_may_be_0(harness: Arc<dyn Harness>) -> Outcome {
     let db = harness.database();
     db.raw("CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, s TEXT)", &[]).await?;
-    let written = From::table(&*db, "t").insert(json!({"n": 0})).select("n").single().run().await;
+    let written = TableQuery::on(&*db, "t").insert(json!({"n": 0})).select("n").single().run().await;
     equal("the row", data(written)?, json!({"n": 0}))
 }
 
@@ -167,7 +167,7 @@ async fn parallel_upserts_leave_one_row(harness: Arc<dyn Harness>) -> Outcome {
     let one = |n: i32| {
         let db = db.clone();
         async move {
-            From::table(&*db, "accounts").upsert(json!({"mail": "new@x", "n": n}), by("mail")).run().await
+            TableQuery::on(&*db, "accounts").upsert(json!({"mail": "new@x", "n": n}), by("mail")).run().await
         }
     };
     for outcome in join_all((0..20).map(one)).await {

@@ -13,7 +13,7 @@ pub mod write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use penstock_storage::db::{Chain, Database, From, Outcome};
+use penstock_storage::db::{Chain, Database, Outcome, TableQuery};
 use serde_json::{Value, json};
 
 use crate::{Case, Failure, equal};
@@ -53,7 +53,7 @@ pub(crate) async fn people(harness: &dyn Harness) -> Result<Arc<dyn Database>, F
         {"id": "c"},
         {"id": "d", "name": "Änne_%", "age": 40, "score": -1, "active": true, "meta": []},
     ]);
-    data(From::table(&*database, "people").insert(rows).run().await)?;
+    data(TableQuery::on(&*database, "people").insert(rows).run().await)?;
     Ok(database)
 }
 
@@ -89,5 +89,5 @@ pub(crate) async fn set(chain: Chain<'_>) -> Result<Vec<String>, Failure> {
 }
 
 pub(crate) fn all<'a>(database: &'a dyn Database, table: &'a str) -> Chain<'a> {
-    From::table(database, table).select("*")
+    TableQuery::on(database, table).select("*")
 }

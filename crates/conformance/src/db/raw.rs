@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use penstock_storage::db::query::Upsert;
-use penstock_storage::db::{Database, From};
+use penstock_storage::db::{Database, TableQuery};
 use serde_json::{Value, json};
 
 use super::{Harness, all, data, people, set};
@@ -57,8 +57,9 @@ async fn question_marks_and_dollars_bind(harness: Arc<dyn Harness>) -> Outcome {
     equal("twice", ids(twice, &[json!(40)]).await?, "\"b\"\"d\"")?;
     let row = [json!("z"), json!(null), json!(7), json!(true), json!(0.5)];
     db.raw("INSERT INTO people (id, name, age, active, score) VALUES (?, ?, ?, ?, ?)", &row).await?;
-    let found =
-        data(From::table(&*db, "people").select("name,age,active,score").eq("id", "z").single().run().await)?;
+    let found = data(
+        TableQuery::on(&*db, "people").select("name,age,active,score").eq("id", "z").single().run().await,
+    )?;
     equal("the row", found, json!({"name": null, "age": 7, "active": true, "score": 0.5}))
 }
 
@@ -119,7 +120,7 @@ async fn the_portable_table_runs_twice(harness: Arc<dyn Harness>) -> Outcome {
     db.raw(PORTABLE, &[]).await?;
     db.raw(PORTABLE, &[]).await?;
     let row = json!({"id": "a", "owner": "o", "embedding": [1, 0.5], "meta": {"a": 1}});
-    let row = data(From::table(&*db, "portable").insert(row).select("*").single().run().await)?;
+    let row = data(TableQuery::on(&*db, "portable").insert(row).select("*").single().run().await)?;
     let given =
         [("kind", json!("plain")), ("n", json!(0)), ("active", json!(true)), ("meta", json!({"a": 1}))];
     for (column, expected) in given {
@@ -133,7 +134,10 @@ async fn a_text_key_and_a_default_are_portable(harness: Arc<dyn Harness>) -> Out
     db.raw("CREATE TABLE IF NOT EXISTS t (k TEXT PRIMARY KEY, v TEXT DEFAULT 'none')", &[]).await?;
     let key = "k".repeat(300);
     data(
-        From::table(&*db, "t").insert(json!([{"k": key}, {"k": "K"}, {"k": "k"}, {"k": "k "}])).run().await,
+        TableQuery::on(&*db, "t")
+            .insert(json!([{"k": key}, {"k": "K"}, {"k": "k"}, {"k": "k "}]))
+            .run()
+            .await,
     )?;
     equal("keys differ by bytes", data(all(&*db, "t").run().await)?.as_array().map(Vec::len), Some(4))
 }
@@ -142,8 +146,8 @@ async fn keys_of_several_columns_are_portable(harness: Arc<dyn Harness>) -> Outc
     let db = harness.database();
     db.raw("CREATE TABLE IF NOT EXISTS t (a TEXT, b TEXT, n INTEGER, PRIMARY KEY (a, b))", &[]).await?;
     let rows = json!([{"a": "x", "b": "y", "n": 1}, {"a": "x", "b": "z", "n": 2}]);
-    data(From::table(&*db, "t").upsert(rows.clone(), Upsert::default()).run().await)?;
-    let again = From::table(&*db, "t").upsert(rows, Upsert::default()).select("n").run().await;
+    data(TableQuery::on(&*db, "t").upsert(rows.clone(), Upsert::default()).run().await)?;
+    let again = TableQuery::on(&*db, "t").upsert(rows, Upsert::default()).select("n").run().await;
     equal("the rows", data(again)?, json!([{"n": 1}, {"n": 2}]))
 }
 
@@ -152,9 +156,9 @@ async fn a_changed_table_is_seen(harness: Arc<dyn Harness>) -> Outcome {
     let other = harness.reopen().await?;
     set(all(&*other, "people")).await?;
     db.raw("ALTER TABLE people ADD COLUMN extra INTEGER", &[]).await?;
-    data(From::table(&*db, "people").update(json!({"extra": 5})).eq("id", "a").run().await)?;
+    data(TableQuery::on(&*db, "people").update(json!({"extra": 5})).eq("id", "a").run().await)?;
     // another node has read the schema before; it looks again
-    let found = From::table(&*other, "people").select("extra").eq("id", "a").single().run().await;
+    let found = TableQuery::on(&*other, "people").select("extra").eq("id", "a").single().run().await;
     equal("the row", data(found)?, json!({"extra": 5}))
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use penstock_storage::db::From;
+use penstock_storage::db::TableQuery;
 use penstock_storage::db::query::{Order, Select};
 use serde_json::{Value, json};
 
@@ -51,13 +51,13 @@ async fn select_gives_every_column(harness: Arc<dyn Harness>) -> Outcome {
 
 async fn select_gives_named_columns(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
-    let row = data(From::table(&*db, "people").select("name, age").eq("id", "a").single().run().await)?;
+    let row = data(TableQuery::on(&*db, "people").select("name, age").eq("id", "a").single().run().await)?;
     equal("the row", row, json!({"name": "ann", "age": 30}))
 }
 
 async fn select_renames_columns(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
-    let row = data(From::table(&*db, "people").select("who:name,id").eq("id", "a").single().run().await)?;
+    let row = data(TableQuery::on(&*db, "people").select("who:name,id").eq("id", "a").single().run().await)?;
     equal("the row", row, json!({"who": "ann", "id": "a"}))
 }
 
@@ -71,14 +71,14 @@ async fn columns_are_names_and_nothing_else(harness: Arc<dyn Harness>) -> Outcom
     for columns in
         ["id; DROP TABLE people", "count(*)", "id as x", "\"id\"", "", "a:b:c", "id,,name", "people.id"]
     {
-        refused(&From::table(&*db, "people").select(columns).run().await, "PS002", 400)?;
+        refused(&TableQuery::on(&*db, "people").select(columns).run().await, "PS002", 400)?;
     }
     Ok(())
 }
 
 async fn single_gives_an_object(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
-    let row = data(From::table(&*db, "people").select("id").eq("id", "b").single().run().await)?;
+    let row = data(TableQuery::on(&*db, "people").select("id").eq("id", "b").single().run().await)?;
     equal("the row", row, json!({"id": "b"}))
 }
 
@@ -91,7 +91,7 @@ async fn single_of_none_or_several_is_refused(harness: Arc<dyn Harness>) -> Outc
 async fn maybe_single_gives_null_for_none(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
     equal("none", data(all(&*db, "people").eq("id", "zz").maybe_single().run().await)?, Value::Null)?;
-    let one = From::table(&*db, "people").select("id").eq("id", "b").maybe_single();
+    let one = TableQuery::on(&*db, "people").select("id").eq("id", "b").maybe_single();
     equal("one", data(one.run().await)?, json!({"id": "b"}))
 }
 
@@ -142,7 +142,7 @@ async fn a_range_past_the_end_is_empty(harness: Arc<dyn Harness>) -> Outcome {
 async fn count_is_of_all_that_match(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
     let counted = Select { count: true, head: false };
-    let chain = From::table(&*db, "people").select_with("id", counted).gt("age", 20);
+    let chain = TableQuery::on(&*db, "people").select_with("id", counted).gt("age", 20);
     let found = chain.order("id", UP).limit(1).run().await;
     equal("the count", found.count, Some(3))?;
     equal("the rows", data(found)?, json!([{"id": "a"}]))?;
@@ -151,21 +151,22 @@ async fn count_is_of_all_that_match(harness: Arc<dyn Harness>) -> Outcome {
 
 async fn head_gives_no_rows(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
-    let found = From::table(&*db, "people").select_with("*", Select { count: true, head: true }).run().await;
+    let found =
+        TableQuery::on(&*db, "people").select_with("*", Select { count: true, head: true }).run().await;
     equal("the count", found.count, Some(4))?;
     equal("the rows", data(found)?, Value::Null)
 }
 
 async fn a_chain_is_lazy(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
-    drop(From::table(&*db, "people").delete().eq("id", "a"));
+    drop(TableQuery::on(&*db, "people").delete().eq("id", "a"));
     equal("the rows", ids(all(&*db, "people").eq("id", "a")).await?, ["a"])
 }
 
 async fn an_unknown_table_is_42p01(harness: Arc<dyn Harness>) -> Outcome {
     let db = harness.database();
     refused(&all(&*db, "nowhere").run().await, "42P01", 404)?;
-    let write = From::table(&*db, "nowhere").insert(json!({"a": 1})).run().await;
+    let write = TableQuery::on(&*db, "nowhere").insert(json!({"a": 1})).run().await;
     refused(&write, "42P01", 404)?;
     let error = db.raw("SELECT * FROM nowhere", &[]).await.err();
     equal("raw", error.map(|error| (error.code, error.status)), Some(("42P01".to_owned(), 404)))
@@ -173,11 +174,15 @@ async fn an_unknown_table_is_42p01(harness: Arc<dyn Harness>) -> Outcome {
 
 async fn an_unknown_column_is_42703(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
-    refused(&From::table(&*db, "people").select("nothing").run().await, "42703", 400)?;
+    refused(&TableQuery::on(&*db, "people").select("nothing").run().await, "42703", 400)?;
     refused(&all(&*db, "people").eq("nothing", 1).run().await, "42703", 400)?;
     refused(&all(&*db, "people").order("nothing", UP).run().await, "42703", 400)?;
     refused(&all(&*db, "people").or("id.eq.a,nothing.eq.1").run().await, "42703", 400)?;
-    refused(&From::table(&*db, "people").insert(json!({"id": "z", "nothing": 1})).run().await, "42703", 400)?;
+    refused(
+        &TableQuery::on(&*db, "people").insert(json!({"id": "z", "nothing": 1})).run().await,
+        "42703",
+        400,
+    )?;
     let error = db.raw("SELECT missing FROM people", &[]).await.err();
     equal("raw", error.map(|error| (error.code, error.status)), Some(("42703".to_owned(), 400)))
 }
@@ -190,7 +195,7 @@ async fn names_are_checked(harness: Arc<dyn Harness>) -> Outcome {
         refused(&all(&*db, "people").eq(name, 1).run().await, "PS002", 400)?;
         refused(&all(&*db, "people").order(name, UP).run().await, "PS002", 400)?;
         refused(
-            &From::table(&*db, "people").update(json!({name: 1})).eq("id", "a").run().await,
+            &TableQuery::on(&*db, "people").update(json!({name: 1})).eq("id", "a").run().await,
             "PS002",
             400,
         )?;
@@ -204,9 +209,9 @@ async fn the_status_tells(harness: Arc<dyn Harness>) -> Outcome {
     let db = people(&*harness).await?;
     let read = all(&*db, "people").run().await;
     equal("read", (read.status, read.status_text), (200, "OK"))?;
-    let insert = From::table(&*db, "people").insert(json!({"id": "z"})).run().await;
+    let insert = TableQuery::on(&*db, "people").insert(json!({"id": "z"})).run().await;
     equal("insert", (insert.status, insert.status_text), (201, "Created"))?;
-    let delete = From::table(&*db, "people").delete().eq("id", "z").run().await;
+    let delete = TableQuery::on(&*db, "people").delete().eq("id", "z").run().await;
     equal("delete", (delete.status, delete.status_text), (204, "No Content"))
 }
 

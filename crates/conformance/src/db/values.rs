@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use penstock_storage::db::From;
+use penstock_storage::db::TableQuery;
 use serde_json::{Value, json};
 
 use super::{Harness, all, data, refused, set};
@@ -36,10 +36,10 @@ async fn round(harness: &dyn Harness, column: &str, value: &Value, expected: &Va
     let db = harness.database();
     db.raw(KINDS, &[]).await?;
     let row = json!({ column: value });
-    let written = data(From::table(&*db, "kinds").insert(row).select("*").single().run().await)?;
+    let written = data(TableQuery::on(&*db, "kinds").insert(row).select("*").single().run().await)?;
     equal("as it was written", written.get(column), Some(expected))?;
     let id = written["id"].as_str().ok_or_else(|| Failure::new("the row has no id"))?;
-    let read = data(From::table(&*db, "kinds").select(column).eq("id", id).single().run().await)?;
+    let read = data(TableQuery::on(&*db, "kinds").select(column).eq("id", id).single().run().await)?;
     equal("as it is read", read.get(column), Some(expected))
 }
 
@@ -134,7 +134,8 @@ fn is_time(value: &Value) -> bool {
 async fn the_database_s_own_times_have_no_fraction(harness: Arc<dyn Harness>) -> Outcome {
     let db = harness.database();
     db.raw(KINDS, &[]).await?;
-    let row = data(From::table(&*db, "kinds").insert(json!({"id": "a"})).select("*").single().run().await)?;
+    let row =
+        data(TableQuery::on(&*db, "kinds").insert(json!({"id": "a"})).select("*").single().run().await)?;
     holds(&format!("{} is a time", row["made"]), is_time(&row["made"]))?;
     holds(&format!("{} is a time", row["seen"]), is_time(&row["seen"]))?;
     equal(
@@ -161,7 +162,7 @@ async fn values_that_do_not_fit_are_22p02(harness: Arc<dyn Harness>) -> Outcome 
         ("j", json!(["nul\0"])),
     ];
     for (column, value) in wrong {
-        refused(&From::table(&*db, "kinds").insert(json!({ column: value })).run().await, "22P02", 400)?;
+        refused(&TableQuery::on(&*db, "kinds").insert(json!({ column: value })).run().await, "22P02", 400)?;
     }
     equal("no rows", set(all(&*db, "kinds")).await?, Vec::<&str>::new())
 }
@@ -170,7 +171,7 @@ async fn bytes_and_times_that_do_not_fit_are_22p02(harness: Arc<dyn Harness>) ->
     let db = harness.database();
     db.raw(KINDS, &[]).await?;
     for (column, value) in [("x", "no base64!"), ("at", "yesterday")] {
-        refused(&From::table(&*db, "kinds").insert(json!({ column: value })).run().await, "22P02", 400)?;
+        refused(&TableQuery::on(&*db, "kinds").insert(json!({ column: value })).run().await, "22P02", 400)?;
     }
     equal("no rows", set(all(&*db, "kinds")).await?, Vec::<&str>::new())
 }

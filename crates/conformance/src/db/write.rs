@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use penstock_storage::db::{Database, From};
+use penstock_storage::db::{Database, TableQuery};
 use serde_json::{Value, json};
 
 use super::{Harness, all, data, ids, people, refused, set};
@@ -34,8 +34,8 @@ cases! { "db", dyn Harness:
     what_was_written_is_there_after_reopening;
 }
 
-fn people_of(db: &dyn Database) -> From<'_> {
-    From::table(db, "people")
+fn people_of(db: &dyn Database) -> TableQuery<'_> {
+    TableQuery::on(db, "people")
 }
 
 async fn a_write_without_select_gives_null(harness: Arc<dyn Harness>) -> Outcome {
@@ -53,7 +53,7 @@ async fn insert_gives_rows_as_stored(harness: Arc<dyn Harness>) -> Outcome {
         &[],
     )
     .await?;
-    let row = data(From::table(&*db, "t").insert(json!({"id": "a"})).select("*").run().await)?;
+    let row = data(TableQuery::on(&*db, "t").insert(json!({"id": "a"})).select("*").run().await)?;
     equal("the rows", row, json!([{"id": "a", "n": 7, "s": "x"}]))
 }
 
@@ -82,7 +82,7 @@ async fn a_numeric_id_left_out_is_the_database_s(harness: Arc<dyn Harness>) -> O
     let db = harness.database();
     db.raw("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, n TEXT)", &[]).await?;
     let rows = json!([{"n": "x"}, {"n": "y"}]);
-    let made = data(From::table(&*db, "t").insert(rows).select("*").run().await)?;
+    let made = data(TableQuery::on(&*db, "t").insert(rows).select("*").run().await)?;
     equal("the rows", made, json!([{"id": 1, "n": "x"}, {"id": 2, "n": "y"}]))
 }
 
@@ -152,7 +152,7 @@ async fn update_of_nothing_is_no_error(harness: Arc<dyn Harness>) -> Outcome {
 async fn rows_without_a_key_are_given_as_written(harness: Arc<dyn Harness>) -> Outcome {
     let db = harness.database();
     db.raw("CREATE TABLE IF NOT EXISTS notes (a TEXT, b INTEGER, c REAL DEFAULT 1.5)", &[]).await?;
-    let notes = || From::table(&*db, "notes");
+    let notes = || TableQuery::on(&*db, "notes");
     data(notes().insert(json!({"a": "x", "b": 1})).run().await)?;
     let written = notes().insert(json!({"a": "x"})).select("*").run().await;
     equal("a new one", data(written)?, json!([{"a": "x", "b": null, "c": 1.5}]))?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use penstock_storage::db::{Database, From, Hit};
+use penstock_storage::db::{Database, Hit, TableQuery};
 use serde_json::{Value, json};
 
 use crate::case::cases;
@@ -44,7 +44,7 @@ async fn points(harness: &dyn Harness) -> Result<Arc<dyn Database>, Failure> {
         row("a", "x", json!([-1, 0, 0])),
         {"id": "none", "kind": "x"},
     ]);
-    data(From::table(&*db, "points").insert(rows).run().await)?;
+    data(TableQuery::on(&*db, "points").insert(rows).run().await)?;
     Ok(db)
 }
 
@@ -99,7 +99,7 @@ async fn filters_come_first(harness: Arc<dyn Harness>) -> Outcome {
 
 async fn named_columns_are_given(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
-    let chain = From::table(&*db, "points").select("what:kind");
+    let chain = TableQuery::on(&*db, "points").select("what:kind");
     let hits = chain.vector_search("v", vec![0.0, 1.0, 0.0], 1, None).await?;
     equal("the row", hits.first().map(|hit| json!(hit.data)), Some(json!({"what": "x"})))
 }
@@ -115,7 +115,7 @@ async fn text_and_json_columns_hold_vectors_too(harness: Arc<dyn Harness>) -> Ou
 
 async fn rows_without_a_vector_are_left_out(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
-    data(From::table(&*db, "points").update(json!({"t": "no vector"})).eq("id", "b").run().await)?;
+    data(TableQuery::on(&*db, "points").update(json!({"t": "no vector"})).eq("id", "b").run().await)?;
     let hits = all(&*db, "points").vector_search("t", vec![1.0, 0.0, 0.0], 10, None).await?;
     equal("the hits", ids(&hits), ["c", "d", "e", "a"])
 }
@@ -135,17 +135,17 @@ async fn a_longer_one_is_an_error(harness: Arc<dyn Harness>) -> Outcome {
 async fn a_stored_vector_is_padded_and_never_cut(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
     let row = json!({"id": "z", "v": [1, 2]});
-    let written = From::table(&*db, "points").insert(row).select("v").single().run().await;
+    let written = TableQuery::on(&*db, "points").insert(row).select("v").single().run().await;
     equal("padded", data(written)?, json!({"v": [1, 2, 0]}))?;
-    let long = From::table(&*db, "points").insert(json!({"id": "y", "v": [1, 2, 3, 4]})).run().await;
+    let long = TableQuery::on(&*db, "points").insert(json!({"id": "y", "v": [1, 2, 3, 4]})).run().await;
     refused(&long, "22000", 400)
 }
 
 async fn vectors_come_back_as_arrays(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
-    let update = From::table(&*db, "points").update(json!({"v": [0.1, -2.5, 1e-7]})).eq("id", "a");
+    let update = TableQuery::on(&*db, "points").update(json!({"v": [0.1, -2.5, 1e-7]})).eq("id", "a");
     equal("the array", data(update.select("v").run().await)?, json!([{"v": [0.1, -2.5, 1e-7]}]))?;
-    let wrong = From::table(&*db, "points").update(json!({"v": ["x"]})).eq("id", "a").run().await;
+    let wrong = TableQuery::on(&*db, "points").update(json!({"v": ["x"]})).eq("id", "a").run().await;
     refused(&wrong, "22P02", 400)
 }
 
@@ -154,8 +154,8 @@ async fn more_than_2000_dimensions_work(harness: Arc<dyn Harness>) -> Outcome {
     db.raw("CREATE TABLE IF NOT EXISTS wide (id TEXT PRIMARY KEY, v VECTOR(3072))", &[]).await?;
     let unit = |at: usize| (0..3072).map(|n| f64::from(u8::from(n == at))).collect::<Vec<f64>>();
     let rows = json!([{"id": "a", "v": unit(0)}, {"id": "b", "v": unit(3071)}]);
-    data(From::table(&*db, "wide").insert(rows).run().await)?;
-    let hits = From::table(&*db, "wide").select("id").vector_search("v", unit(3071), 1, None).await?;
+    data(TableQuery::on(&*db, "wide").insert(rows).run().await)?;
+    let hits = TableQuery::on(&*db, "wide").select("id").vector_search("v", unit(3071), 1, None).await?;
     equal("the hit", ids(&hits), ["b"])
 }
 
@@ -188,7 +188,7 @@ async fn it_finds_what_a_full_scan_finds(harness: Arc<dyn Harness>) -> Outcome {
     db.raw("CREATE TABLE IF NOT EXISTS many (id INTEGER PRIMARY KEY, v VECTOR(24))", &[]).await?;
     let vector = |row: u32| (0..WIDE).map(|at| number(row, at)).collect::<Vec<f64>>();
     let rows: Value = (1..=MANY).map(|row| json!({"id": row, "v": vector(row)})).collect();
-    data(From::table(&*db, "many").insert(rows).run().await)?;
+    data(TableQuery::on(&*db, "many").insert(rows).run().await)?;
     let cosine = |a: &[f64], b: &[f64]| {
         let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         product(a, b) / (product(a, a).sqrt() * product(b, b).sqrt())

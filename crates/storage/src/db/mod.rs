@@ -1,6 +1,6 @@
 //! Tables: a query builder, raw SQL and vectors, the same on every SQL dialect.
 //!
-//! A [`Query`] is data; [`From`] builds one in the manner of supabase-js. [`SqlDb`](sql::SqlDb)
+//! A [`Query`] is data; [`TableQuery`] builds one in the manner of supabase-js. [`SqlDb`](sql::SqlDb)
 //! renders and runs it over a [`Driver`](sql::Driver), which knows one wire protocol and nothing else. How a
 //! value is written and read follows from the type of its column, which is read from the schema.
 
@@ -29,7 +29,7 @@ use serde_json::Value;
 pub use error::{DbError, code};
 pub use lazy::LazyDb;
 pub use migration::{Migrated, Migration, MigrationError, Migrations};
-pub use query::{Answer, Chain, From, Outcome, Query};
+pub use query::{Answer, Chain, Outcome, Query, TableQuery};
 pub use vector::{Hit, VectorSearch};
 
 /// A row: its columns by name.

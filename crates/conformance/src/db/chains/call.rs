@@ -3,7 +3,7 @@
 use std::fmt;
 
 use penstock_storage::db::query::{Filter, Order, Select, Upsert};
-use penstock_storage::db::{Chain, Database, From};
+use penstock_storage::db::{Chain, Database, TableQuery};
 use serde_json::Value;
 
 use super::conditions::Said;
@@ -45,7 +45,7 @@ pub(super) enum Step {
 impl Call {
     /// The chain on `database`, whose tables end in `suffix`.
     pub(super) fn chain<'a>(&self, database: &'a dyn Database, table: &'a str) -> Chain<'a> {
-        let from = From::table(database, table);
+        let from = TableQuery::on(database, table);
         let mut chain = match &self.start {
             Start::Select { columns, count, head } => {
                 from.select_with(columns, Select { count: *count, head: *head })

@@ -1,7 +1,7 @@
 //! A session on a database and on the model, side by side.
 
 use penstock_storage::db::query::Order;
-use penstock_storage::db::{Database, From, Outcome, code};
+use penstock_storage::db::{Database, Outcome, TableQuery, code};
 use serde_json::Value;
 
 use super::call::{Call, Step};
@@ -117,7 +117,7 @@ async fn whole(database: &dyn Database, model: &Model, shape: &Shape, suffix: &s
     let table = format!("{}_{suffix}", shape.name);
     let ordered = shape.columns.iter().filter(|(_, kind)| *kind != Kind::Json);
     let [mut found, mut expected] =
-        [database, model].map(|database| From::table(database, &table).select("*"));
+        [database, model].map(|database| TableQuery::on(database, &table).select("*"));
     for (column, _) in ordered {
         found = found.order(column, Order::default());
         expected = expected.order(column, Order::default());

@@ -11,7 +11,7 @@ use super::{DbError, Row};
 
 pub use chain::{Chain, Order};
 pub use outcome::Outcome;
-pub use start::{From, Select, Upsert};
+pub use start::{Select, TableQuery, Upsert};
 
 /// What to do with which rows of a table.
 #[derive(Clone, Debug, PartialEq)]

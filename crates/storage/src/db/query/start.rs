@@ -8,7 +8,7 @@ use crate::db::{Database, Row};
 
 /// The start of a chain.
 #[derive(Clone, Copy, Debug)]
-pub struct From<'a> {
+pub struct TableQuery<'a> {
     database: &'a dyn Database,
     table: &'a str,
 }
@@ -31,9 +31,9 @@ pub struct Upsert {
     pub ignore_duplicates: bool,
 }
 
-impl<'a> From<'a> {
+impl<'a> TableQuery<'a> {
     /// A chain on `table`.
-    pub const fn table(database: &'a dyn Database, table: &'a str) -> Self {
+    pub const fn on(database: &'a dyn Database, table: &'a str) -> Self {
         Self { database, table }
     }
 
