@@ -1,19 +1,23 @@
 //! SQLite: a file in WAL with one writing connection and a few reading ones, or memory.
 
+mod authorise;
+
 use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
+use penstock_sqlite_native as native;
 use sqlx::sqlite::{
-    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteRow, SqliteSynchronous,
+    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{
     Arguments as _, AssertSqlSafe, Column as _, ColumnOrigin, Row as _, Transaction, TypeInfo as _,
     ValueRef as _,
 };
 
+use super::raw::OWN_TABLES;
 use super::sql::{Column, Dialect, Driver, Field, Mode, Rows, Session, SqlDb, Statement, Table};
 use super::value::{Cell, Kind};
 use super::{DbError, code};
@@ -62,9 +66,19 @@ async fn pool(options: SqliteConnectOptions, size: u32) -> Result<SqlitePool, Db
         .min_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
+        .after_connect(|connection, _| Box::pin(prepare(connection)))
         .connect_with(options)
         .await
         .map_err(|error| failure(&error))
+}
+
+/// Gives a new connection what it needs before a module's statements reach it.
+async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let mut handle = connection.lock_handle().await?;
+    let prepared = native::add_vectors(&mut handle)
+        // after that, which is not a module's
+        .and_then(|()| native::restrict::<authorise::ForModules>(&mut handle));
+    prepared.map_err(|error| sqlx::Error::Configuration(error.into()))
 }
 
 #[async_trait]
@@ -212,8 +226,15 @@ fn failure(error: &sqlx::Error) -> DbError {
     }
 }
 
+/// What the authoriser refuses; SQLite itself only says that it did.
+const DENIED: &str = "other databases, temporary tables, pragmas that change something and functions that \
+                      reach files are not for modules";
+
 /// By SQLite's extended result code, or its words.
 pub(super) fn refusal(number: &str, message: &str) -> DbError {
+    if number == "23" || message.starts_with("not authorized") {
+        return DbError::new(code::DENIED, DENIED).with_details(message).with_hint(OWN_TABLES);
+    }
     let code = match number {
         "2067" | "1555" | "2579" => code::UNIQUE,
         "787" | "1811" => code::FOREIGN_KEY,
@@ -232,3 +253,6 @@ pub(super) fn refusal(number: &str, message: &str) -> DbError {
     };
     DbError::new(code, message)
 }
+
+#[cfg(test)]
+mod tests;
