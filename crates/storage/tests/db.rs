@@ -82,6 +82,15 @@ async fn sqlite_in_memory() {
     conforms("sqlite memory", open).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_without_vectors() {
+    let open = async || {
+        let database = Arc::new(SqliteDriver::memory_without_vectors().await?);
+        Ok(Arc::new(SqliteMemory(database)) as Arc<dyn Harness>)
+    };
+    conforms("sqlite without vectors", open).await;
+}
+
 type Connect = dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Database>, DbError>> + Send + Sync;
 
 /// A database of its own on a server, with a way to connect to it.

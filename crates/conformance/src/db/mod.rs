@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use penstock_storage::db::{Chain, Database, From, Outcome};
 use serde_json::{Value, json};
 
+use crate::vector::{self, reference};
 use crate::{Case, Failure, equal};
 
 /// A database of its own for a case.
@@ -26,7 +27,7 @@ pub trait Harness: Send + Sync {
 
 /// Every case, by what it is about.
 pub const GROUPS: &[&[Case<dyn Harness>]] =
-    &[read::CASES, filters::CASES, write::CASES, values::CASES, raw::CASES, crate::vector::CASES];
+    &[read::CASES, filters::CASES, write::CASES, values::CASES, raw::CASES, vector::CASES, reference::CASES];
 
 /// Four rows with all kinds of columns; the third has nothing but its id.
 const PEOPLE: &str = "CREATE TABLE IF NOT EXISTS people (

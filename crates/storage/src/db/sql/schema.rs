@@ -15,6 +15,8 @@ pub struct Table {
     pub primary: Vec<String>,
     /// The columns of every unique key.
     pub unique: Vec<Vec<String>>,
+    /// The columns of vectors whose type the database itself knows, and can compare.
+    pub vectors: Vec<String>,
 }
 
 /// A column of a table.

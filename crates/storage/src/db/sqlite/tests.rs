@@ -5,7 +5,7 @@ use super::*;
 /// Runs each of `statements` on a storage connection, as if the guard had let it through.
 async fn run(folder: &Path, sql: &str) -> Result<Rows, DbError> {
     let options = options().filename(folder.join("modules.db")).create_if_missing(true);
-    let connection = pool(options, 1).await?.acquire().await.map_err(|error| failure(&error))?;
+    let connection = pool(options, 1, true).await?.acquire().await.map_err(|error| failure(&error))?;
     let mut held = Held::Loose(connection);
     let setup = "CREATE TABLE IF NOT EXISTS t (a TEXT)";
     held.run(Statement::plain(setup)).await?;
