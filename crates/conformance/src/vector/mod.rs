@@ -28,7 +28,7 @@ cases! { "vector", dyn Harness:
     more_than_2000_dimensions_work;
     a_vector_without_direction_scores_0;
     a_column_that_is_none_is_an_error;
-    an_embedding_that_is_not_finite_is_an_error;
+    what_is_no_number_is_an_error;
 }
 
 const POINTS: &str = "CREATE TABLE IF NOT EXISTS points (
@@ -176,11 +176,12 @@ async fn a_column_that_is_none_is_an_error(harness: Arc<dyn Harness>) -> Outcome
     equal("a table", error.map(|error| error.code), Some("42P01".to_owned()))
 }
 
-async fn an_embedding_that_is_not_finite_is_an_error(harness: Arc<dyn Harness>) -> Outcome {
+async fn what_is_no_number_is_an_error(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
-    for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        let error = all(&*db, "points").vector_search("v", vec![1.0, odd], 2, None).await.err();
-        equal("the code", error.map(|error| error.code), Some("22P02".to_owned()))?;
+    let wrong = [(f64::NAN, 0.0), (f64::INFINITY, 0.0), (f64::NEG_INFINITY, 0.0), (1.0, f64::NAN)];
+    for (number, least) in wrong {
+        let search = all(&*db, "points").vector_search("v", vec![1.0, number], 2, Some(least));
+        equal("the code", search.await.err().map(|error| error.code), Some("22P02".to_owned()))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::{Cell, Column, Kind, Mode, SqlDb, Table, schema};
 use crate::db::query::identifier;
 use crate::db::value::fits;
 use crate::db::vector::{Candidate, Embedding, Scan};
-use crate::db::{DbError, Hit, VectorSearch};
+use crate::db::{DbError, Hit, VectorSearch, code};
 
 /// How a database can rank rows by the vectors in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,9 @@ impl SqlDb {
             id: table.identity(),
             selected: table.selected(query.returning.as_deref().unwrap_or_default())?,
         };
+        if search.minimum.is_some_and(f64::is_nan) {
+            return Err(DbError::new(code::BAD_VALUE, "the least score expects a number, found NaN"));
+        }
         if search.limit == 0 {
             return Ok(Vec::new());
         }
