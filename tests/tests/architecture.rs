@@ -20,14 +20,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("penstock-server", &["penstock-gateway"]),
     ("penstock", &["penstock-server"]),
     ("penstock-tests", &[]),
-    ("penstock-bench", &["penstock-tests"]),
+    ("penstock-bench", &["penstock-tests", "penstock-conformance"]),
 ];
 
 /// Crates from elsewhere that only some of ours may know.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["penstock-server"]),
     ("sea-orm", &["penstock-control"]),
-    ("sqlx", &["penstock-control", "penstock-storage", "penstock-sqlite-native"]),
+    ("sqlx", &["penstock-control", "penstock-storage", "penstock-sqlite-native", "penstock-bench"]),
     ("libsqlite3-sys", &["penstock-sqlite-native"]),
     ("sqlite-vec", &["penstock-sqlite-native"]),
     ("redis", &["penstock-storage", "penstock-conformance"]),
