@@ -77,6 +77,8 @@ async fn pool(options: SqliteConnectOptions, size: u32, vectors: bool) -> Result
         .min_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
+        // there is no network that could have lost it
+        .test_before_acquire(false)
         .after_connect(move |connection, _| Box::pin(prepare(connection, vectors)))
         .connect_with(options)
         .await

@@ -10,7 +10,7 @@ use super::super::{Cell, Kind, Mode, Session, Statement};
 use super::{Candidate, DbError, LARGEST, Nearest, RANK, Render, Scan, SqlDb};
 
 /// Rows beyond those that are wanted.
-const MORE: usize = 32;
+const MORE: usize = 16;
 /// No column has such a name.
 const VECTOR: &str = "penstock vector";
 /// By what an exact search orders rows: their distance, but first those of which pgvector cannot tell it. It
