@@ -13,20 +13,23 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("penstock-dialects", &["penstock-core"]),
     ("penstock-providers", &["penstock-dialects"]),
     ("penstock-control", &["penstock-core"]),
-    ("penstock-storage", &["penstock-core"]),
+    ("penstock-sqlite-native", &[]),
+    ("penstock-storage", &["penstock-core", "penstock-sqlite-native"]),
     ("penstock-conformance", &["penstock-storage", "penstock-control", "penstock-core"]),
     ("penstock-gateway", &["penstock-providers", "penstock-control", "penstock-storage"]),
     ("penstock-server", &["penstock-gateway"]),
     ("penstock", &["penstock-server"]),
     ("penstock-tests", &[]),
-    ("penstock-bench", &["penstock-tests"]),
+    ("penstock-bench", &["penstock-tests", "penstock-conformance"]),
 ];
 
 /// Crates from elsewhere that only some of ours may know.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["penstock-server"]),
     ("sea-orm", &["penstock-control"]),
-    ("sqlx", &["penstock-control", "penstock-storage"]),
+    ("sqlx", &["penstock-control", "penstock-storage", "penstock-sqlite-native", "penstock-bench"]),
+    ("libsqlite3-sys", &["penstock-sqlite-native"]),
+    ("sqlite-vec", &["penstock-sqlite-native"]),
     ("redis", &["penstock-storage", "penstock-conformance"]),
     ("redb", &["penstock-storage"]),
     ("object_store", &["penstock-storage"]),
@@ -93,5 +96,17 @@ fn some_libraries_are_known_to_few() {
         for library in IO.iter().filter(|_| NO_IO.contains(&name.as_str())) {
             assert!(!found.contains(*library), "{name} performs no IO and must not import {library}");
         }
+    }
+}
+
+#[test]
+fn unsafe_code_has_one_place() {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    assert!(metadata.packages.len() >= MAY_IMPORT.len(), "{}", metadata.packages.len());
+    for package in metadata.packages {
+        let manifest = std::fs::read_to_string(&package.manifest_path).unwrap();
+        let takes_ours = manifest.contains("\n[lints]\nworkspace = true\n");
+        let is_native = package.name.as_str() == "penstock-sqlite-native";
+        assert_ne!(takes_ours, is_native, "{}", package.name);
     }
 }

@@ -7,6 +7,7 @@ mod slow_streams;
 mod sse;
 mod start;
 mod translation;
+mod vectors;
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -38,11 +39,13 @@ pub(crate) enum Name {
     SlowStreams,
     /// From the start of the process to its first answer, and idle memory.
     Start,
+    /// The nearest of 1,000, 10,000 and 100,000 vectors, on SQLite and PostgreSQL.
+    Vectors,
 }
 
 impl Name {
     /// All of them, in the order of the table.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Passthrough,
         Self::Latency,
         Self::LargeBody,
@@ -50,6 +53,7 @@ impl Name {
         Self::Sse,
         Self::SlowStreams,
         Self::Start,
+        Self::Vectors,
     ];
 
     /// As it is written.
@@ -62,6 +66,7 @@ impl Name {
             Self::Sse => "sse",
             Self::SlowStreams => "slow-streams",
             Self::Start => "start",
+            Self::Vectors => "vectors",
         }
     }
 
@@ -75,6 +80,7 @@ impl Name {
             Self::Sse => sse::run(pace),
             Self::SlowStreams => slow_streams::run(pace),
             Self::Start => start::run(pace),
+            Self::Vectors => vectors::run(pace),
         }?;
         let Found { how, measures, rounds } = found;
         Ok(Case { name: self.text().to_owned(), how: how.to_owned(), quick: pace.quick, measures, rounds })

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use penstock_conformance::broken::db::{BrokenHarness, Fault};
 use penstock_conformance::db::{GROUPS, Harness};
 use penstock_conformance::servers::{libsql::Libsql, mariadb::Mariadb, postgres::Postgres, skip};
+use penstock_conformance::vector::reference;
 use penstock_conformance::{Capability, Failure, run};
 use penstock_storage::db::libsql::LibsqlDriver;
 use penstock_storage::db::mysql::MysqlDriver;
@@ -82,6 +83,15 @@ async fn sqlite_in_memory() {
     conforms("sqlite memory", open).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_without_vectors() {
+    let open = async || {
+        let database = Arc::new(SqliteDriver::memory_without_vectors().await?);
+        Ok(Arc::new(SqliteMemory(database)) as Arc<dyn Harness>)
+    };
+    conforms("sqlite without vectors", open).await;
+}
+
 type Connect = dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Database>, DbError>> + Send + Sync;
 
 /// A database of its own on a server, with a way to connect to it.
@@ -135,6 +145,25 @@ async fn postgres_with_pgvector() {
         .await
     };
     conforms("postgres", open).await;
+}
+
+/// The tables of the kit are so small that a scan would be cheaper than any index.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_that_prefers_its_indexes() {
+    let Some(server) = Postgres::start().await.expect("a server starts") else {
+        return skip("postgres", "it is not installed");
+    };
+    let open = async || {
+        let url =
+            format!("{}?options=-c%20enable_seqscan=off%20-c%20enable_sort=off", server.database().await?);
+        let connect = move || {
+            let url = url.clone();
+            async move { PostgresDriver::connect(&url).await }
+        };
+        Remote::open(connect, ()).await
+    };
+    let report = run("postgres with indexes", &[Capability::Durable], reference::CASES, open).await;
+    assert!(report.failed().is_empty(), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use penstock_storage::db::{Chain, Database, Outcome, TableQuery};
 use serde_json::{Value, json};
 
+use crate::vector::{self, reference};
 use crate::{Case, Failure, equal};
 
 /// A database of its own for a case.
@@ -37,7 +38,8 @@ pub const GROUPS: &[&[Case<dyn Harness>]] = &[
     values::CASES,
     raw::CASES,
     migrations::CASES,
-    crate::vector::CASES,
+    vector::CASES,
+    reference::CASES,
 ];
 
 /// Four rows with all kinds of columns; the third has nothing but its id.

@@ -1,21 +1,26 @@
 //! SQLite: a file in WAL with one writing connection and a few reading ones, or memory.
 
+mod authorise;
+
 use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
+use penstock_sqlite_native as native;
 use sqlx::sqlite::{
-    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteRow, SqliteSynchronous,
+    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{
     Arguments as _, AssertSqlSafe, Column as _, ColumnOrigin, Row as _, Transaction, TypeInfo as _,
     ValueRef as _,
 };
 
-use super::sql::{Column, Dialect, Driver, Field, Mode, Rows, Session, SqlDb, Statement, Table};
+use super::raw::OWN_TABLES;
+use super::sql::{Column, Dialect, Driver, Field, Mode, Ranking, Rows, Session, SqlDb, Statement, Table};
 use super::value::{Cell, Kind};
+use super::vector::Cosine;
 use super::{DbError, code};
 
 /// How long a statement waits for another process that writes.
@@ -27,21 +32,31 @@ const READERS: u32 = 4;
 pub struct SqliteDriver {
     writer: SqlitePool,
     readers: SqlitePool,
+    vectors: bool,
 }
 
 impl SqliteDriver {
     /// The database in the file at `path`, made if it is missing.
     pub async fn open(path: &Path) -> Result<SqlDb, DbError> {
         let options = options().filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
-        let writer = pool(options.clone(), 1).await?;
-        let readers = pool(options, READERS).await?;
-        Ok(SqlDb::new(Self { writer, readers }))
+        let writer = pool(options.clone(), 1, true).await?;
+        let readers = pool(options, READERS, true).await?;
+        Ok(SqlDb::new(Self { writer, readers, vectors: true }))
     }
 
     /// A database in memory, gone when it is dropped.
     pub async fn memory() -> Result<SqlDb, DbError> {
-        let writer = pool(options().in_memory(true), 1).await?;
-        Ok(SqlDb::new(Self { readers: writer.clone(), writer }))
+        Self::in_memory(true).await
+    }
+
+    /// The same, as if it knew nothing of vectors.
+    pub async fn memory_without_vectors() -> Result<SqlDb, DbError> {
+        Self::in_memory(false).await
+    }
+
+    async fn in_memory(vectors: bool) -> Result<SqlDb, DbError> {
+        let writer = pool(options().in_memory(true), 1, vectors).await?;
+        Ok(SqlDb::new(Self { readers: writer.clone(), writer, vectors }))
     }
 }
 
@@ -55,16 +70,33 @@ fn options() -> SqliteConnectOptions {
         .optimize_on_close(false, None)
 }
 
-async fn pool(options: SqliteConnectOptions, size: u32) -> Result<SqlitePool, DbError> {
+async fn pool(options: SqliteConnectOptions, size: u32, vectors: bool) -> Result<SqlitePool, DbError> {
     SqlitePoolOptions::new()
         .max_connections(size)
         // memory lives as long as its one connection
         .min_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
+        // there is no network that could have lost it
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| Box::pin(prepare(connection, vectors)))
         .connect_with(options)
         .await
         .map_err(|error| failure(&error))
+}
+
+/// Gives a new connection what it needs before a module's statements reach it.
+async fn prepare(connection: &mut SqliteConnection, vectors: bool) -> Result<(), sqlx::Error> {
+    let mut handle = connection.lock_handle().await?;
+    let mut add = || {
+        if vectors {
+            native::add_vectors(&mut handle)?;
+            native::add_function::<Cosine>(&mut handle)?;
+        }
+        // last: what stands above is not a module's
+        native::restrict::<authorise::ForModules>(&mut handle)
+    };
+    add().map_err(|error| sqlx::Error::Configuration(error.into()))
 }
 
 #[async_trait]
@@ -91,6 +123,10 @@ impl Driver for SqliteDriver {
 
     async fn table(&self, name: &str) -> Result<Option<Table>, DbError> {
         read_table(&mut *self.begin(Mode::Read).await?, name).await
+    }
+
+    fn ranking(&self, _table: &Table, _vector: &Column) -> Ranking {
+        if self.vectors { Ranking::Cosine } else { Ranking::None }
     }
 
     async fn close(&self) {
@@ -212,8 +248,15 @@ fn failure(error: &sqlx::Error) -> DbError {
     }
 }
 
+/// What the authoriser refuses; SQLite itself only says that it did.
+const DENIED: &str = "other databases, temporary tables, pragmas that change something and functions that \
+                      reach files are not for modules";
+
 /// By SQLite's extended result code, or its words.
 pub(super) fn refusal(number: &str, message: &str) -> DbError {
+    if number == "23" || message.starts_with("not authorized") {
+        return DbError::new(code::DENIED, DENIED).with_details(message).with_hint(OWN_TABLES);
+    }
     let code = match number {
         "2067" | "1555" | "2579" => code::UNIQUE,
         "787" | "1811" => code::FOREIGN_KEY,
@@ -233,3 +276,6 @@ pub(super) fn refusal(number: &str, message: &str) -> DbError {
     };
     DbError::new(code, message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,9 @@ use sqlx::{
     SqlSafeStr as _, Statement as _, Transaction, TypeInfo as _,
 };
 
-use crate::db::sql::{Column, Dialect, Driver, Field, Mode, Rows, Session, SqlDb, Statement, Table};
+use crate::db::sql::{
+    Column, Dialect, Driver, Field, Mode, Ranking, Rows, Session, SqlDb, Statement, Table, Take,
+};
 use crate::db::value::{Cell, Kind};
 use crate::db::{DbError, code, raw};
 
@@ -125,6 +127,9 @@ impl Driver for PostgresDriver {
             };
             table.name.clone_from(relation);
             let kind = if comment.starts_with("vector(") { Kind::of(comment) } else { Kind::of(declared) };
+            if declared.starts_with("vector(") {
+                table.vectors.push(name.clone());
+            }
             table.columns.push(Column { name: name.clone(), kind, collated: collation != "C" });
         }
         if table.columns.is_empty() {
@@ -149,6 +154,10 @@ impl Driver for PostgresDriver {
         Ok(Some(table))
     }
 
+    fn ranking(&self, table: &Table, vector: &Column) -> Ranking {
+        if self.vectors && table.vectors.contains(&vector.name) { Ranking::Distance } else { Ranking::None }
+    }
+
     async fn foreign_schemas(&self) -> Result<Vec<String>, DbError> {
         let mut session = self.begin(Mode::Read).await?;
         let sql = "SELECT nspname::text FROM pg_namespace WHERE nspname <> current_schema()";
@@ -170,9 +179,12 @@ enum Held {
     Whole(Transaction<'static, Postgres>),
 }
 
-#[async_trait]
-impl Session for Held {
-    async fn run(&mut self, statement: Statement) -> Result<Rows, DbError> {
+impl Held {
+    async fn stream(
+        &mut self,
+        statement: Statement,
+        mut take: impl FnMut(&PgRow) -> Result<(), DbError> + Send,
+    ) -> Result<(), DbError> {
         let connection = match self {
             Self::Loose(connection) => &mut **connection,
             Self::Whole(transaction) => &mut **transaction,
@@ -190,14 +202,34 @@ impl Session for Held {
         // schemas change under a running process: what was prepared before may name other columns
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(false);
         let mut stream = query.fetch(connection);
-        let mut rows = Rows::default();
         while let Some(row) = stream.try_next().await.map_err(|error| failure(&error))? {
+            take(&row)?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Session for Held {
+    async fn run(&mut self, statement: Statement) -> Result<Rows, DbError> {
+        let mut rows = Rows::default();
+        let take = |row: &PgRow| {
             if rows.fields.is_empty() {
                 rows.fields = row.columns().iter().map(field).collect();
             }
-            rows.rows.push(cells(&row)?);
-        }
+            rows.rows.push(cells(row)?);
+            Ok(())
+        };
+        self.stream(statement, take).await?;
         Ok(rows)
+    }
+
+    async fn run_each(&mut self, statement: Statement, take: &mut Take<'_>) -> Result<(), DbError> {
+        let hand_over = |row: &PgRow| {
+            take(cells(row)?);
+            Ok(())
+        };
+        self.stream(statement, hand_over).await
     }
 
     async fn commit(self: Box<Self>) -> Result<(), DbError> {

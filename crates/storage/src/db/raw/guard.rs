@@ -1,8 +1,8 @@
 //! What modules may not do with raw SQL: reach another database, another login, files, or the transaction
 //! that holds their own statements.
 //!
-//! The login of the storage DSN is the wall; this is the sign on it, and on SQLite, which has no logins, it
-//! is both. Names in quotes count as names, comments count as space, and what cannot be read is refused.
+//! The login of the storage DSN is the wall, and on SQLite, which has no logins, an authoriser; this is the
+//! sign on it. Names in quotes count as names, comments count as space, and what cannot be read is refused.
 
 use super::Token;
 use crate::db::sql::Dialect;
@@ -50,7 +50,7 @@ const STATEMENTS: &[&str] = &[
 ];
 
 /// Names that reach out of the database, wherever they stand.
-const NAMES: &[&str] = &[
+pub(crate) const NAMES: &[&str] = &[
     "load_extension",
     "writefile",
     "readfile",
@@ -100,7 +100,7 @@ const OBJECTS: &[&str] = &[
 ];
 
 /// The pragmas that only tell.
-const PRAGMAS: &[&str] = &[
+pub(crate) const PRAGMAS: &[&str] = &[
     "table_info",
     "table_xinfo",
     "table_list",
@@ -184,9 +184,11 @@ fn first(statement: &[&Token], dialect: Dialect) -> Result<(), DbError> {
     Ok(())
 }
 
+/// What to do instead.
+pub(crate) const OWN_TABLES: &str = "modules reach their own tables, and nothing else";
+
 fn refused(what: &str) -> DbError {
-    DbError::new(code::DENIED, format!("{what:?} is not for modules"))
-        .with_hint("modules reach their own tables, and nothing else")
+    DbError::new(code::DENIED, format!("{what:?} is not for modules")).with_hint(OWN_TABLES)
 }
 
 #[cfg(test)]

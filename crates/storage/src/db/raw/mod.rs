@@ -9,6 +9,8 @@ use super::value::Cell;
 use super::{DbError, code};
 
 pub(super) use ddl::Index;
+#[cfg(feature = "sqlite")]
+pub(super) use guard::{NAMES, OWN_TABLES, PRAGMAS};
 pub(super) use guard::{guard, has_dots};
 pub(super) use tokens::{Token, tokens};
 

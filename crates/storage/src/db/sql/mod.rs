@@ -5,6 +5,7 @@ mod dialect;
 mod document;
 mod like;
 mod migrate;
+mod nearest;
 mod render;
 mod schema;
 mod write;
@@ -17,11 +18,11 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::query::{Action, Answer, Cardinality, Query, identifier};
-use super::value::{Cell, Kind, fits, plain};
-use super::vector::Scan;
+use super::value::{Cell, Kind, plain};
 use super::{Database, DbError, Hit, Migrated, Migrations, Row, VectorSearch, code, raw};
 
 pub use dialect::Dialect;
+pub use nearest::Ranking;
 pub use schema::{Column, Table};
 
 /// A statement with its parameters, in the placeholders of its dialect.
@@ -84,6 +85,10 @@ pub trait Driver: fmt::Debug + Send + Sync {
     async fn begin(&self, mode: Mode) -> Result<Box<dyn Session>, DbError>;
     /// What the database knows of a table; `None` if there is no such table.
     async fn table(&self, name: &str) -> Result<Option<Table>, DbError>;
+    /// How it can rank the rows of a table by the vectors in a column.
+    fn ranking(&self, _table: &Table, _vector: &Column) -> Ranking {
+        Ranking::None
+    }
     /// The schemas or databases beside its own, which are not for modules.
     async fn foreign_schemas(&self) -> Result<Vec<String>, DbError> {
         Ok(Vec::new())
@@ -92,11 +97,19 @@ pub trait Driver: fmt::Debug + Send + Sync {
     async fn close(&self);
 }
 
+/// Takes a row.
+pub type Take<'a> = dyn FnMut(Vec<Cell>) + Send + 'a;
+
 /// Statements that belong together.
 #[async_trait]
 pub trait Session: Send {
     /// Runs one statement.
     async fn run(&mut self, statement: Statement) -> Result<Rows, DbError>;
+    /// Runs one statement and hands over its rows one by one; where the driver can, they are not gathered.
+    async fn run_each(&mut self, statement: Statement, take: &mut Take<'_>) -> Result<(), DbError> {
+        self.run(statement).await?.rows.into_iter().for_each(take);
+        Ok(())
+    }
     /// Keeps what was done.
     async fn commit(self: Box<Self>) -> Result<(), DbError>;
 }
@@ -198,37 +211,7 @@ impl Database for SqlDb {
     }
 
     async fn vector_search(&self, search: &VectorSearch) -> Result<Vec<Hit>, DbError> {
-        let query = &search.query;
-        let mut named = schema::named(query);
-        named.push(&search.column);
-        let table = self.require_table(&query.table, named.iter().copied()).await?;
-        let vector = table.require(&search.column)?;
-        if let Kind::Vector(Some(width)) = vector.kind {
-            fits(&vector.name, search.embedding.len(), width)?;
-        }
-        let selected = table.selected(query.returning.as_deref().unwrap_or_default())?;
-        // the vector and the id come first, whatever else is asked for
-        let id = table.identity();
-        let mut columns = vec![vector];
-        columns.extend(id);
-        let own = columns.len();
-        columns.extend(selected.iter().map(|(column, _)| *column));
-        let render = render::Render::new(self.driver.dialect(), &table);
-        let mut session = self.driver.begin(Mode::Read).await?;
-        let found = session.run(render.select(query, &columns)?).await?;
-        session.commit().await?;
-        let mut scan = Scan::new(search);
-        for mut row in found.rows {
-            let rest = row.split_off(own);
-            let id = if own > 1 { row.pop() } else { None };
-            let Some(cell) = row.pop() else { continue };
-            scan.push(&cell, id, rest);
-        }
-        let hit = |candidate: super::vector::Candidate| {
-            let data = Table::rows(&selected, vec![candidate.row]).pop().unwrap_or_default();
-            Hit { score: candidate.score, data }
-        };
-        Ok(scan.finish().into_iter().map(hit).collect())
+        self.nearest(search).await
     }
 
     async fn raw(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DbError> {

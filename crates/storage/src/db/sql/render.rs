@@ -21,7 +21,7 @@ pub(super) struct Render<'a> {
 }
 
 /// The dialects count rows in 63 bits.
-const LARGEST: u64 = i64::MAX as u64;
+pub(super) const LARGEST: u64 = i64::MAX as u64;
 
 fn alias(name: &str) -> Alias {
     Alias::new(name)
@@ -30,6 +30,10 @@ fn alias(name: &str) -> Alias {
 impl<'a> Render<'a> {
     pub(super) const fn new(dialect: Dialect, table: &'a Table) -> Self {
         Self { dialect, table }
+    }
+
+    pub(super) const fn dialect(self) -> Dialect {
+        self.dialect
     }
 
     /// How many rows the filters let through.
@@ -173,7 +177,7 @@ impl<'a> Render<'a> {
     }
 
     /// The column, such that texts compare by their bytes.
-    fn comparable(self, column: &Column) -> String {
+    pub(super) fn comparable(self, column: &Column) -> String {
         let quoted = self.quoted(column);
         match column.kind {
             Kind::Text if column.collated => {

@@ -19,6 +19,8 @@ pub struct Table {
     pub not_null: Vec<String>,
     /// The columns with a value of their own where none is given, where rows have to be found by values.
     pub defaults: Vec<String>,
+    /// The columns of vectors whose type the database itself knows, and can compare.
+    pub vectors: Vec<String>,
 }
 
 /// A column of a table.
