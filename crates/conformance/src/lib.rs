@@ -6,12 +6,14 @@
 // a case that is not in its table is dead code
 #![deny(dead_code)]
 
+pub mod backends;
 pub mod blob;
 pub mod broken;
 mod case;
 pub mod db;
 pub mod fault;
 pub mod kv;
+pub mod matrix;
 mod run;
 pub mod servers;
 pub mod vector;

@@ -5,16 +5,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use penstock_conformance::fault::{Fault, FaultProxy};
-use penstock_conformance::kv::{CASES, Harness};
 use penstock_conformance::servers::redis::Redis;
 use penstock_conformance::servers::{free_address, skip};
-use penstock_conformance::{Capability, Failure, run};
 use penstock_storage::ErrorKind;
 use penstock_storage::degrade::{DegradingKv, KV_TIMEOUT, Pauses};
-use penstock_storage::kv::memory::MemoryKvOptions;
-use penstock_storage::kv::{Keep, Key, KvStore, MemoryKv, RedisKv, Remaining, Ttl};
+use penstock_storage::kv::{Keep, Key, KvStore, RedisKv, Remaining, Ttl};
 
 /// Callers at once.
 const CALLERS: usize = 8;
@@ -115,31 +111,4 @@ async fn every_answer_while_down_is_that_of_the_table() {
     rig.proxy.set(Fault::None);
     rig.is_back().await;
     assert_eq!(store.incr(&key, 1, Ttl::Forever).await.unwrap(), 2, "nothing was done meanwhile");
-}
-
-/// A store that works, behind the wrapper.
-struct Wrapped(Arc<dyn KvStore>);
-
-impl Wrapped {
-    async fn open(limit: u64) -> Result<Arc<dyn KvStore>, Failure> {
-        let store = MemoryKv::open(MemoryKvOptions { limit, ..MemoryKvOptions::default() }).await?;
-        Ok(Arc::new(DegradingKv::new(Arc::new(store), Pauses::for_calls(KV_TIMEOUT))))
-    }
-}
-
-#[async_trait]
-impl Harness for Wrapped {
-    fn store(&self) -> Arc<dyn KvStore> {
-        Arc::clone(&self.0)
-    }
-
-    async fn bounded(&self, bytes: u64) -> Result<Arc<dyn KvStore>, Failure> {
-        Self::open(bytes).await
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrapped_store_that_works_passes_every_case() {
-    let open = || async { Ok(Arc::new(Wrapped(Wrapped::open(64 << 20).await?)) as Arc<dyn Harness>) };
-    run("memory, wrapped", &[Capability::Bounded], CASES, open).await.assert();
 }

@@ -37,7 +37,8 @@ cases! { "db", dyn Harness:
     a_missing_parent_is_23503;
     a_missing_value_is_an_error;
     rows_that_are_none_are_refused;
-    what_was_written_is_there_after_reopening;
+    what_was_written_is_there_after_reopening requires Durable;
+    what_is_not_kept_is_gone_whole unless Durable;
     parallel_upserts_leave_one_row;
 }
 
@@ -259,6 +260,12 @@ async fn what_was_written_is_there_after_reopening(harness: Arc<dyn Harness>) ->
     people(&*harness).await?;
     let again = harness.reopen().await?;
     equal("the rows", set(all(&*again, "people")).await?, ["a", "b", "c", "d"])
+}
+
+async fn what_is_not_kept_is_gone_whole(harness: Arc<dyn Harness>) -> Outcome {
+    people(&*harness).await?;
+    let again = harness.reopen().await?;
+    refused(&all(&*again, "people").run().await, "42P01", 404)
 }
 
 async fn parallel_upserts_leave_one_row(harness: Arc<dyn Harness>) -> Outcome {

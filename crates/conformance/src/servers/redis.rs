@@ -40,4 +40,17 @@ impl Redis {
         let server = Server::start(command, address, folder).await?;
         Ok(Some(Self { url: format!("redis://{address}/"), _server: Some(server) }))
     }
+
+    /// A private server with room for about so many bytes beside what it needs itself. It evicts nothing.
+    pub async fn with_room(bytes: u64) -> Result<Option<Self>, Failure> {
+        let Some(server) = Self::start_at(free_address()?).await? else { return Ok(None) };
+        let mut connection =
+            redis::Client::open(server.url.as_str())?.get_multiplexed_async_connection().await?;
+        let info: String = redis::cmd("INFO").arg("memory").query_async(&mut connection).await?;
+        let used = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
+        let used: u64 = used.ok_or_else(|| Failure::new("expected its used memory"))?.trim().parse()?;
+        let set = ["SET", "maxmemory", &(used + bytes).to_string()].map(str::to_owned);
+        redis::cmd("CONFIG").arg(&set).exec_async(&mut connection).await?;
+        Ok(Some(server))
+    }
 }

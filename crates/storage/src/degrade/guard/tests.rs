@@ -25,10 +25,10 @@ impl Backend {
 
     fn guard(&self) -> Arc<Guard> {
         let backend = self.clone();
-        let probe = Box::new(move || {
+        let probe = move || {
             let backend = backend.clone();
-            Box::pin(async move { backend.answer().await.map_err(|error| error.to_string()) }) as _
-        });
+            async move { backend.answer().await }
+        };
         Guard::new("kv", "test", Pauses::for_calls(Duration::from_millis(250)), probe)
     }
 }
