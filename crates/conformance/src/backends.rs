@@ -16,6 +16,8 @@ pub enum Part {
     Db,
     /// Files.
     Blob,
+    /// All of them together, each of which may go down.
+    Adapter,
 }
 
 impl Part {
@@ -25,6 +27,7 @@ impl Part {
             Self::Kv => "kv",
             Self::Db => "db",
             Self::Blob => "blob",
+            Self::Adapter => "adapter",
         }
     }
 
@@ -34,6 +37,7 @@ impl Part {
             Self::Kv => &[Durable, Bounded],
             Self::Db => &[Durable],
             Self::Blob => &[Durable, Flat],
+            Self::Adapter => &[],
         }
     }
 }
@@ -75,6 +79,9 @@ pub const BACKENDS: &[Backend] = &[
     Backend { part: Part::Blob, name: "s3, virtual hosts", lacks: &[FILES_OF_A_SERVER] },
     Backend { part: Part::Blob, name: "r2", lacks: &[FILES_OF_A_SERVER] },
     Backend { part: Part::Blob, name: "fs, degrading", lacks: &[] },
+    Backend { part: Part::Adapter, name: "redis, postgres, s3", lacks: &[] },
+    Backend { part: Part::Adapter, name: "upstash, mariadb, s3", lacks: &[] },
+    Backend { part: Part::Adapter, name: "redis, libsql, r2", lacks: &[] },
 ];
 
 impl Backend {

@@ -6,6 +6,7 @@
 // a case that is not in its table is dead code
 #![deny(dead_code)]
 
+pub mod adapter;
 pub mod backends;
 pub mod blob;
 pub mod broken;
