@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
 
 mod adapter;
+mod full;
 mod killed;
 mod stalled;
