@@ -64,6 +64,7 @@ pub const BACKENDS: &[Backend] = &[
     Backend { part: Part::Kv, name: "memory", lacks: &[IN_MEMORY] },
     Backend { part: Part::Kv, name: "file", lacks: &[] },
     Backend { part: Part::Kv, name: "redis", lacks: &[SERVERS_ROOM] },
+    Backend { part: Part::Kv, name: "redis, cluster node", lacks: &[SERVERS_ROOM] },
     Backend { part: Part::Kv, name: "upstash", lacks: &[SERVERS_ROOM] },
     Backend { part: Part::Kv, name: "file, degrading", lacks: &[] },
     Backend { part: Part::Db, name: "sqlite", lacks: &[] },

@@ -148,9 +148,8 @@ impl Harness for Remote {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn redis_does_what_is_asked() {
-    let Some(server) = Redis::start().await.unwrap() else {
+async fn check_redis(backend: &str, server: Option<Redis>) {
+    let Some(server) = server else {
         return skip("redis", "no redis-server is installed");
     };
     let url = server.url.clone();
@@ -158,7 +157,18 @@ async fn redis_does_what_is_asked() {
     let small: Small = |server| {
         async move { Ok((Arc::new(RedisKv::open(&server.url, "")?) as _, Box::new(server) as _)) }.boxed()
     };
-    check("redis", || async { Remote::start(&open, small) }).await;
+    check(backend, || async { Remote::start(&open, small) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_does_what_is_asked() {
+    check_redis("redis", Redis::start().await.unwrap()).await;
+}
+
+/// No operation needs keys of two slots, or one that it does not name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_a_cluster_does_what_is_asked() {
+    check_redis("redis, cluster node", Redis::cluster().await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,11 +4,13 @@
 //! A server that is not installed skips its leg, and says so on standard error; `PENSTOCK_REQUIRE`, a list
 //! such as `redis,postgres,s3`, turns that into a failure. Scripts install them: `make services`.
 
+pub mod authority;
 pub mod libsql;
 pub mod mariadb;
 pub mod postgres;
 pub mod redis;
 pub mod s3;
+pub mod tls;
 pub mod upstash;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
