@@ -1,7 +1,5 @@
 //! Servers whose certificates come from an authority that this machine does not know.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
-
 use penstock_conformance::servers::authority::Authority;
 use penstock_conformance::servers::postgres::Postgres;
 use penstock_conformance::servers::redis::Redis;
