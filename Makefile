@@ -6,7 +6,7 @@ ARGS ?=
 # minutes for each fuzz target: make fuzz MINUTES=10
 MINUTES ?= 1
 
-.PHONY: run test check bench fuzz services help
+.PHONY: run test check conformance bench fuzz services help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
@@ -25,6 +25,9 @@ check: ## what a change must pass: format, lints, docs, tests, licences, unused 
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 	scripts/check-tools.sh
 	$(MAKE) test
+
+conformance: services ## run every case against every storage backend, and write docs/reference/conformance.md
+	scripts/conformance.sh
 
 bench: ## measure, and write docs/benchmarks/
 	$(CARGO) build --release --workspace --bins

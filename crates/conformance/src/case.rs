@@ -10,10 +10,23 @@ use futures_util::future::BoxFuture;
 pub struct Case<H: ?Sized + 'static> {
     /// Its name, such as `kv/set_nx_has_one_winner`.
     pub name: &'static str,
-    /// What a backend must be able to do for it. One that cannot is asked whether it refuses.
+    /// What a backend must be able to do for it.
     pub requires: &'static [Capability],
+    /// What a backend must *not* be able to do for it: the case says what such a backend does instead.
+    pub unless: Option<Capability>,
     /// Runs it against a namespace of its own.
     pub run: fn(Arc<H>) -> BoxFuture<'static, Outcome>,
+}
+
+impl<H: ?Sized> Case<H> {
+    /// Whether it is for a backend that can do this, and nothing else of what not every backend can.
+    pub fn is_for(&self, claims: &[Capability]) -> bool {
+        is_for(self.requires, self.unless, claims)
+    }
+}
+
+pub(crate) fn is_for(requires: &[Capability], unless: Option<Capability>, claims: &[Capability]) -> bool {
+    requires.iter().all(|one| claims.contains(one)) && unless.is_none_or(|one| !claims.contains(&one))
 }
 
 impl<H: ?Sized> fmt::Debug for Case<H> {
@@ -21,6 +34,7 @@ impl<H: ?Sized> fmt::Debug for Case<H> {
         f.debug_struct("Case")
             .field("name", &self.name)
             .field("requires", &self.requires)
+            .field("unless", &self.unless)
             .finish_non_exhaustive()
     }
 }
@@ -35,6 +49,20 @@ pub enum Capability {
     /// Blobs are not files of a server, which has trouble with a key that is the folder of another, with
     /// names of 1,024 bytes, and with files that go while it lists them.
     Flat,
+}
+
+impl Capability {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Durable, Self::Bounded, Self::Flat];
+
+    /// The word for a backend that has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Durable => "durable",
+            Self::Bounded => "bounded",
+            Self::Flat => "flat",
+        }
+    }
 }
 
 /// Whether a case held.
@@ -98,15 +126,20 @@ pub fn holds(what: &str, so: bool) -> Outcome {
 /// Declares the table of a group of cases. Each is an async function of this module from a harness to an
 /// [`Outcome`]; one that is not in the table is dead code, which does not compile here.
 macro_rules! cases {
-    ($group:literal, $harness:ty: $($name:ident $(requires $($capability:ident),+)?;)*) => {
+    ($group:literal, $harness:ty:
+        $($name:ident $(requires $($capability:ident),+)? $(unless $lacking:ident)?;)*
+    ) => {
         /// Every case of this group.
         pub const CASES: &[$crate::Case<$harness>] = &[$(
             $crate::Case {
                 name: concat!($group, "/", stringify!($name)),
                 requires: &[$($($crate::Capability::$capability),+)?],
+                unless: cases!(@unless $($lacking)?),
                 run: |harness| Box::pin($name(harness)),
             },
         )*];
     };
+    (@unless) => { None };
+    (@unless $lacking:ident) => { Some($crate::Capability::$lacking) };
 }
 pub(crate) use cases;

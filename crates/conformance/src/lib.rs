@@ -6,6 +6,8 @@
 // a case that is not in its table is dead code
 #![deny(dead_code)]
 
+pub mod adapter;
+pub mod backends;
 pub mod blob;
 pub mod broken;
 mod case;
@@ -13,6 +15,7 @@ pub mod control;
 pub mod db;
 pub mod fault;
 pub mod kv;
+pub mod matrix;
 mod run;
 pub mod servers;
 pub mod vector;

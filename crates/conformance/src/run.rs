@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Result {
     /// The case.
     pub name: &'static str,
-    /// `None` if the backend does not claim what the case requires.
+    /// `None` if the case is not for a backend that can do what this one can.
     pub outcome: Option<Outcome>,
 }
 
@@ -68,7 +68,7 @@ impl fmt::Display for Report {
 pub async fn run<H, F>(
     backend: &str,
     capabilities: &[Capability],
-    cases: &[Case<H>],
+    cases: impl IntoIterator<Item = &'static Case<H>>,
     open: impl Fn() -> F,
 ) -> Report
 where
@@ -77,8 +77,7 @@ where
 {
     let one = |case: &Case<H>| {
         let (name, run) = (case.name, case.run);
-        let claimed = case.requires.iter().all(|required| capabilities.contains(required));
-        let harness = claimed.then(&open);
+        let harness = case.is_for(capabilities).then(&open);
         async move {
             let Some(harness) = harness else { return Result { name, outcome: None } };
             let outcome = match harness.await {
@@ -88,7 +87,7 @@ where
             Result { name, outcome: Some(outcome) }
         }
     };
-    let results = stream::iter(cases.iter().map(one)).buffered(AT_ONCE).collect().await;
+    let results = stream::iter(cases.into_iter().map(one)).buffered(AT_ONCE).collect().await;
     Report { backend: backend.to_owned(), results }
 }
 

@@ -13,6 +13,8 @@ pub mod db;
 pub mod degrade;
 mod error;
 pub mod kv;
+#[cfg(test)]
+mod observed;
 pub mod settings;
 #[cfg(any(feature = "libsql", feature = "s3", feature = "upstash"))]
 mod tls;

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use penstock_conformance::Failure;
+use penstock_conformance::backends::{Backend, Part};
 use penstock_conformance::blob::{CASES, Harness};
-use penstock_conformance::{Capability, Failure, run};
 use penstock_storage::blob::BlobStore;
 use penstock_storage::blob::fs::FsBlob;
 use penstock_storage::blob::memory::MemoryBlob;
+use penstock_storage::degrade::{BLOB_TIMEOUT, DegradingBlob, Pauses};
 use tempfile::TempDir;
 
 struct Memory(Arc<MemoryBlob>);
@@ -29,35 +31,46 @@ impl Harness for Memory {
 #[tokio::test]
 async fn memory_does_what_every_store_does() {
     let open = || async { Ok(Arc::new(Memory(Arc::default())) as Arc<dyn Harness>) };
-    run("memory", &[Capability::Flat], CASES, open).await.assert();
+    Backend::require(Part::Blob, "memory").passes(CASES, open).await;
 }
 
 struct Files {
     store: FsBlob,
     root: PathBuf,
+    wrap: fn(FsBlob) -> Arc<dyn BlobStore>,
     _folder: TempDir,
 }
 
 #[async_trait]
 impl Harness for Files {
     fn store(&self) -> Arc<dyn BlobStore> {
-        Arc::new(self.store.clone())
+        (self.wrap)(self.store.clone())
     }
 
     async fn reopen(&self) -> Result<Arc<dyn BlobStore>, Failure> {
-        Ok(Arc::new(FsBlob::open(&self.root).await?))
+        Ok((self.wrap)(FsBlob::open(&self.root).await?))
+    }
+}
+
+impl Files {
+    async fn open(wrap: fn(FsBlob) -> Arc<dyn BlobStore>) -> Result<Arc<dyn Harness>, Failure> {
+        let folder = TempDir::new()?;
+        let root = folder.path().join("data/blobs");
+        let store = FsBlob::open(&root).await?;
+        Ok(Arc::new(Self { store, root, wrap, _folder: folder }))
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_do_what_every_store_does() {
-    let open = || async {
-        let folder = TempDir::new()?;
-        let root = folder.path().join("data/blobs");
-        let store = FsBlob::open(&root).await?;
-        Ok(Arc::new(Files { store, root, _folder: folder }) as Arc<dyn Harness>)
-    };
-    run("fs", &[Capability::Durable, Capability::Flat], CASES, open).await.assert();
+    let open = || Files::open(|store| Arc::new(store));
+    Backend::require(Part::Blob, "fs").passes(CASES, open).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_may_degrade_do_too() {
+    let wrap = |store| Arc::new(DegradingBlob::new(Arc::new(store), Pauses::for_calls(BLOB_TIMEOUT))) as _;
+    Backend::require(Part::Blob, "fs, degrading").passes(CASES, || Files::open(wrap)).await;
 }
 
 #[cfg(feature = "s3")]
@@ -74,10 +87,6 @@ mod s3 {
     use penstock_storage::blob::{Key, Prefix};
 
     use super::*;
-
-    /// Not what only a service has whose objects are no files: any key is sent as it is, but the server used
-    /// here cannot keep it.
-    const CLAIMS: &[Capability] = &[Capability::Durable];
 
     async fn server() -> Option<S3Server> {
         let server = S3Server::start().await.unwrap();
@@ -125,7 +134,7 @@ mod s3 {
             let store = Arc::new(S3Blob::open(&settings).await?);
             Ok(Arc::new(Bucket { settings, store }) as Arc<dyn Harness>)
         };
-        run(name, CLAIMS, CASES, open).await.assert();
+        Backend::require(Part::Blob, name).passes(CASES, open).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]

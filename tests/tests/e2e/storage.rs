@@ -97,6 +97,25 @@ async fn storage_check_says_what_works_and_what_does_not() -> Result<()> {
 }
 
 #[tokio::test]
+async fn storage_check_beside_a_running_gateway_tries_what_it_may() -> Result<()> {
+    let upstream = ScriptedUpstream::start().await?;
+    let gateway = builder()?.upstream(&upstream.url()).start().await?;
+    let checked = gateway.command(&["storage", "check"])?;
+    let (out, err) = (String::from_utf8(checked.stdout)?, String::from_utf8(checked.stderr)?);
+    ensure!(checked.status.success(), "{out}{err}");
+    ensure!(out.contains("in use  kv (memory): ") && out.contains("in use by a running gateway"), "{out}");
+    ensure!(out.matches("     ok  ").count() == 2, "{out}");
+    let findings: Value = serde_json::from_slice(&gateway.command(&["storage", "check", "--json"])?.stdout)?;
+    ensure!(findings[0]["in_use"] == true && findings[1]["in_use"] == false, "{findings}");
+    // without the gateway the file is free again
+    let data = gateway.stop().await?;
+    let checked = Builder::on(data).run(&["storage", "check", "--json"])?;
+    let findings: Value = serde_json::from_slice(&checked.stdout)?;
+    ensure!(findings[0]["ok"] == true && findings[0]["in_use"] == false, "{findings}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn settings_that_cannot_be_used_are_refused_by_name() -> Result<()> {
     let cases = [
         ("PENSTOCK_KV", "memcached://:geheim@host", "redis://"),

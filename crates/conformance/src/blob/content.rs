@@ -142,3 +142,13 @@ pub(super) async fn a_delete_is_durable(harness: Arc<dyn Harness>) -> Outcome {
     equal("what is left", list(&*store, "").await?, ["kept"])?;
     equal("it stays away", get(&*store, "folder/gone").await?, None)
 }
+
+pub(super) async fn what_is_not_durable_is_gone_whole(harness: Arc<dyn Harness>) -> Outcome {
+    let store = harness.store();
+    put(&*store, "a", "old").await?;
+    put(&*store, "b/c", "old").await?;
+    drop(store);
+    let store = harness.reopen().await?;
+    equal("the list", list(&*store, "").await?, Vec::<String>::new())?;
+    equal("the blob", get(&*store, "a").await?, None)
+}

@@ -43,6 +43,7 @@ cases! { "blob", dyn Harness:
     a_put_is_durable requires Durable;
     a_replaced_blob_is_durable requires Durable;
     a_delete_is_durable requires Durable;
+    what_is_not_durable_is_gone_whole unless Durable;
 
     keys_that_could_leave_the_store_are_refused;
     prefixes_that_could_leave_the_store_are_refused;

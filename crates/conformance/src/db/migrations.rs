@@ -11,9 +11,9 @@ use crate::case::{cases, equal, holds};
 use crate::{Failure, Outcome};
 
 cases! { "db", dyn Harness:
-    migrations_are_applied_in_order_and_once;
+    migrations_are_applied_in_order_and_once requires Durable;
     migrations_of_each_module_are_its_own;
-    nodes_that_start_together_apply_each_migration_once;
+    nodes_that_start_together_apply_each_migration_once requires Durable;
     migrations_that_fail_leave_nothing_and_are_tried_again;
     migrations_that_were_changed_are_refused;
     migrations_that_are_lost_or_late_are_refused;

@@ -20,7 +20,7 @@ cases! { "db", dyn Harness:
     the_portable_table_runs_twice;
     a_text_key_and_a_default_are_portable;
     keys_of_several_columns_are_portable;
-    a_changed_table_is_seen;
+    a_changed_table_is_seen requires Durable;
     raw_changes_no_transaction;
     raw_reaches_nothing_else;
 }

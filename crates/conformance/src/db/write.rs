@@ -31,7 +31,8 @@ cases! { "db", dyn Harness:
     a_column_is_given_once;
     new_rows_have_no_filters;
     rows_that_are_none_are_refused;
-    what_was_written_is_there_after_reopening;
+    what_was_written_is_there_after_reopening requires Durable;
+    what_is_not_kept_is_gone_whole unless Durable;
 }
 
 fn people_of(db: &dyn Database) -> TableQuery<'_> {
@@ -221,4 +222,10 @@ async fn what_was_written_is_there_after_reopening(harness: Arc<dyn Harness>) ->
     people(&*harness).await?;
     let again = harness.reopen().await?;
     equal("the rows", set(all(&*again, "people")).await?, ["a", "b", "c", "d"])
+}
+
+async fn what_is_not_kept_is_gone_whole(harness: Arc<dyn Harness>) -> Outcome {
+    people(&*harness).await?;
+    let again = harness.reopen().await?;
+    refused(&all(&*again, "people").run().await, "42P01", 404)
 }

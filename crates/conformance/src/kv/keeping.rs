@@ -90,6 +90,19 @@ pub(super) async fn a_store_is_opened_again_and_again(harness: Arc<dyn Harness>)
     Ok(())
 }
 
+/// No lock without its counter, nor the other way round.
+pub(super) async fn what_is_not_kept_is_gone_whole(harness: Arc<dyn Harness>) -> Outcome {
+    let store = harness.store();
+    set(&store, "value", "old").await?;
+    store.incr(&key("counter"), 41, Ttl::Forever).await?;
+    store.set_nx(&key("lock"), "holder", Ttl::seconds(1_000)).await?;
+    drop(store);
+    let store = harness.reopen().await?;
+    equal("the value", get(&store, "value").await?, None)?;
+    equal("the counter", store.incr(&key("counter"), 1, Ttl::Forever).await?, 1)?;
+    holds("the lock is free", store.set_nx(&key("lock"), "other", Ttl::seconds(1_000)).await?)
+}
+
 /// Room for a good number of entries of a kilobyte.
 const ROOM: u64 = 64 * 1_024;
 
@@ -243,4 +256,19 @@ pub(super) async fn a_value_larger_than_the_store_is_refused(harness: Arc<dyn Ha
         equal("the answer", kind(answer), Err(ErrorKind::Full))?;
     }
     equal("nothing went for it", get(&store, "cache").await?.as_deref(), Some("value"))
+}
+
+pub(super) async fn a_server_without_room_refuses(harness: Arc<dyn Harness>) -> Outcome {
+    let store = harness.bounded(4 * ROOM).await?;
+    let count = fill(&store).await?;
+    let volatile = store.set(&key("new"), &kilobyte(), Ttl::Forever, Keep::Volatile).await;
+    equal("set", kind(volatile), Err(ErrorKind::Full))?;
+    equal("cas", kind(store.cas(&key("new"), None, &kilobyte(), Ttl::Forever).await), Err(ErrorKind::Full))?;
+    for index in 0..count {
+        holds("each entry is there", get(&store, &format!("fill-{index}")).await?.is_some())?;
+    }
+    for index in 0..count {
+        store.del(&key(&format!("fill-{index}"))).await?;
+    }
+    Ok(set(&store, "new", &kilobyte()).await?)
 }

@@ -26,13 +26,14 @@ pub trait Harness: Send + Sync {
     /// The store.
     fn store(&self) -> Arc<dyn KvStore>;
 
-    /// The same store, opened anew after all users of the old one are gone; for
-    /// [`Durable`](crate::Capability::Durable). The store of before is not used again.
+    /// The same store, opened anew after all users of the old one are gone. The store of before is not used
+    /// again.
     async fn reopen(&self) -> Result<Arc<dyn KvStore>, Failure> {
         Err(Failure::new("this harness cannot open its store anew"))
     }
 
-    /// Another store, empty and with room for so many bytes; for [`Bounded`](crate::Capability::Bounded).
+    /// Another store, empty and with room for about so many bytes: exactly, if it is
+    /// [`Bounded`](crate::Capability::Bounded), else beside what its server needs itself.
     async fn bounded(&self, _bytes: u64) -> Result<Arc<dyn KvStore>, Failure> {
         Err(Failure::new("this harness cannot bound a store"))
     }
@@ -100,6 +101,7 @@ cases! {
     lifetimes_go_on_while_closed requires Durable;
     removed_entries_stay_removed requires Durable;
     a_store_is_opened_again_and_again requires Durable;
+    what_is_not_kept_is_gone_whole unless Durable;
     a_full_store_refuses_and_counts_on requires Bounded;
     a_refused_write_changes_nothing requires Bounded;
     room_comes_back requires Bounded;
@@ -108,6 +110,7 @@ cases! {
     volatile_entries_make_room_for_others requires Bounded;
     a_counter_is_never_volatile requires Bounded;
     a_value_larger_than_the_store_is_refused requires Bounded;
+    a_server_without_room_refuses unless Bounded;
 }
 
 /// A condition that does not hold in this time never will.

@@ -65,6 +65,22 @@ impl Mariadb {
     pub async fn database(&self) -> Result<String, Failure> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{}_{number}", std::process::id());
+        self.execute(&format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")).await?;
+        Ok(format!("{}/{name}", self.url))
+    }
+
+    /// Kills the server in the middle of whatever it does.
+    pub async fn kill(&mut self) -> Result<(), Failure> {
+        self.server.as_mut().ok_or_else(|| Failure::new("it is not ours to kill"))?.kill().await
+    }
+
+    /// Starts it again, with its data, where it was.
+    pub async fn start_again(&mut self) -> Result<(), Failure> {
+        self.server.as_mut().ok_or_else(|| Failure::new("it is not ours to start"))?.start_again().await
+    }
+
+    /// Runs SQL by the server's own client.
+    pub async fn execute(&self, sql: &str) -> Result<(), Failure> {
         let client = program("mariadb", &[]).ok_or_else(|| Failure::new("there is no mariadb client"))?;
         let mut command = Command::new(client);
         command.arg("--no-defaults");
@@ -75,8 +91,7 @@ impl Mariadb {
             }
             None => drop(command.args(login(&self.url)?)),
         }
-        done(command.arg("-e").arg(format!("CREATE DATABASE {name} CHARACTER SET utf8mb4"))).await?;
-        Ok(format!("{}/{name}", self.url))
+        done(command.args(["-e", sql])).await
     }
 }
 

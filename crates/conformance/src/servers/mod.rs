@@ -4,12 +4,14 @@
 //! A server that is not installed skips its leg, and says so on standard error; `PENSTOCK_REQUIRE`, a list
 //! such as `redis,postgres,s3`, turns that into a failure. Scripts install them: `make services`.
 
+pub mod authority;
 pub mod libsql;
 pub mod mariadb;
 pub mod postgres;
 pub mod redis;
 pub mod roles;
 pub mod s3;
+pub mod tls;
 pub mod upstash;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -33,6 +35,7 @@ pub struct Server {
     pub address: SocketAddr,
     /// Its files.
     pub folder: TempDir,
+    command: Command,
     process: Child,
 }
 
@@ -42,7 +45,7 @@ impl Server {
         let log = std::fs::File::create(folder.path().join("log"))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
         let process = command.spawn()?;
-        let mut server = Self { address, folder, process };
+        let mut server = Self { address, folder, command, process };
         server.wait().await?;
         Ok(server)
     }
@@ -61,9 +64,28 @@ impl Server {
         Ok(())
     }
 
-    /// The id of its process, to stop or kill it.
-    pub fn process(&self) -> Option<u32> {
-        self.process.id()
+    /// Waits until its process is gone.
+    pub async fn ended(&mut self) -> Result<(), Failure> {
+        self.process.wait().await?;
+        Ok(())
+    }
+
+    /// Kills it, as a power cut would.
+    pub async fn kill(&mut self) -> Result<(), Failure> {
+        Ok(self.process.kill().await?)
+    }
+
+    /// Starts it again after its end, with its files, at its address.
+    pub async fn start_again(&mut self) -> Result<(), Failure> {
+        let start = Instant::now();
+        loop {
+            self.process = self.command.spawn()?;
+            match self.wait().await {
+                // what the old one had may still be held by parts of it that are ending
+                Err(_) if start.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(50)).await,
+                started => return started,
+            }
+        }
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Postgres {
     url: String,
     psql: PathBuf,
     next: AtomicU32,
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 impl Postgres {
@@ -29,7 +29,7 @@ impl Postgres {
         let psql = binaries.join("psql");
         let next = AtomicU32::new(0);
         if let Ok(url) = std::env::var(URL) {
-            return Ok(Some(Self { url, psql, next, _server: None }));
+            return Ok(Some(Self { url, psql, next, server: None }));
         }
         let address = free_address()?;
         let folder = tempfile::tempdir()?;
@@ -52,7 +52,7 @@ impl Postgres {
         command.arg("-p").arg(address.port().to_string());
         let server = Server::start(command, address, folder).await?;
         let url = format!("postgres://postgres@{address}");
-        let postgres = Self { url, psql, next, _server: Some(server) };
+        let postgres = Self { url, psql, next, server: Some(server) };
         postgres.wait().await?;
         Ok(Some(postgres))
     }
@@ -71,7 +71,28 @@ impl Postgres {
     }
 
     async fn run(&self, sql: &str) -> Result<(), Failure> {
-        done(Command::new(&self.psql).arg(format!("{}/postgres", self.url)).arg("-qc").arg(sql)).await
+        self.execute(&format!("{}/postgres", self.url), sql).await
+    }
+
+    /// Runs SQL in the database at `url` by the server's own client.
+    pub async fn execute(&self, url: &str, sql: &str) -> Result<(), Failure> {
+        done(Command::new(&self.psql).arg(url).arg("-qc").arg(sql)).await
+    }
+
+    /// Kills the server, all of it, in the middle of whatever it does.
+    pub async fn kill(&mut self) -> Result<(), Failure> {
+        let server = self.server.as_mut().ok_or_else(|| Failure::new("it is not ours to kill"))?;
+        // by its own number: what was started may be a program that only started it
+        let file = std::fs::read_to_string(server.folder.path().join("data/postmaster.pid"))?;
+        kill(file.lines().next().unwrap_or_default()).await?;
+        server.ended().await
+    }
+
+    /// Starts it again, with its data, where it was.
+    pub async fn start_again(&mut self) -> Result<(), Failure> {
+        let server = self.server.as_mut().ok_or_else(|| Failure::new("it is not ours to start"))?;
+        server.start_again().await?;
+        self.wait().await
     }
 
     /// The address of a new database.
@@ -139,6 +160,11 @@ impl User {
         command.arg(program);
         command
     }
+}
+
+/// Kills a process of the server.
+pub async fn kill(process: &str) -> Result<(), Failure> {
+    done(Command::new("kill").args(["-KILL", process])).await
 }
 
 pub(super) async fn done(command: &mut Command) -> Result<(), Failure> {

@@ -119,9 +119,18 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Held by a gateway as long as it runs on its data folder.
+const LOCK: &str = ".penstock.lock";
+
+/// Whether a gateway runs on the data folder of that configuration.
+pub(super) fn is_running(config: &Config) -> bool {
+    let lock = File::open(config.data_dir.join(LOCK));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
 /// Two gateways on one data folder would write into each other's journal.
 fn lock(config: &Config) -> anyhow::Result<File> {
-    let path = config.data_dir.join(".penstock.lock");
+    let path = config.data_dir.join(LOCK);
     let file = File::create(&path).with_context(|| format!("data_dir: {} cannot be made", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

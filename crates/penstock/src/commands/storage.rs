@@ -1,18 +1,22 @@
 //! `penstock storage check`: what a module will do, done once with each configured backend.
 
 use std::fmt::Display;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anstyle::AnsiColor;
 use anyhow::{anyhow, bail, ensure};
 use penstock_core::{Clock, RequestId, SystemClock};
 use penstock_storage::blob::{self, BlobStore, Prefix};
-use penstock_storage::db::{Database, From as Table};
+use penstock_storage::db::{Database, TableQuery};
 use penstock_storage::kv::{Key, KvStore, Ttl};
+use penstock_storage::settings::{KvSettings, Settings};
+use penstock_storage::{ErrorKind, StorageError};
 use serde::Serialize;
 use serde_json::json;
 
 use super::create_data_dir;
+use super::serve::is_running;
 use crate::config::Config;
 use crate::output;
 use crate::storage::OpenStorage;
@@ -25,17 +29,22 @@ struct Finding {
     part: &'static str,
     backend: &'static str,
     ok: bool,
+    /// A running gateway has it, and nobody else may: it was not tried.
+    in_use: bool,
     says: String,
 }
 
 /// Fails if a part does not work.
 pub(super) async fn check(config: &Config, json: bool) -> anyhow::Result<()> {
     create_data_dir(&config.data_dir)?;
-    let storage = OpenStorage::open(&config.storage).await?;
+    let (storage, held) = open(config).await?;
     // names that no module has, and that two checks at once do not share
     let name = format!("penstock_check_{:x}", RequestId::new(SystemClock.now()).bits());
     let findings = [
-        found("kv", storage.kv.backend(), within(kv(&*storage.kv, &name)).await),
+        match held {
+            Some(file) => in_use("kv", storage.kv.backend(), &file),
+            None => found("kv", storage.kv.backend(), within(kv(&*storage.kv, &name)).await),
+        },
         found("db", storage.database.backend(), within(database(&*storage.database, &name)).await),
         found("blob", storage.blob.backend(), within(files(&*storage.blob, &name)).await),
     ];
@@ -43,8 +52,12 @@ pub(super) async fn check(config: &Config, json: bool) -> anyhow::Result<()> {
     if json {
         output::json(&findings)?;
     } else {
-        for Finding { part, backend, ok, says } in &findings {
-            let (color, word) = if *ok { (AnsiColor::Green, "ok") } else { (AnsiColor::Red, "failed") };
+        for Finding { part, backend, ok, in_use, says } in &findings {
+            let (color, word) = match (ok, in_use) {
+                (_, true) => (AnsiColor::Yellow, "in use"),
+                (true, false) => (AnsiColor::Green, "ok"),
+                (false, false) => (AnsiColor::Red, "failed"),
+            };
             output::verdict(color, word, &format!("{part} ({backend}): {says}"));
         }
     }
@@ -55,9 +68,33 @@ pub(super) async fn check(config: &Config, json: bool) -> anyhow::Result<()> {
     }
 }
 
+/// The backends, and the file of keys and values if a running gateway has it: the others can be tried all the
+/// same.
+async fn open(config: &Config) -> anyhow::Result<(OpenStorage, Option<PathBuf>)> {
+    let is_held = |error: &anyhow::Error| {
+        let error = error.downcast_ref::<StorageError>();
+        error.is_some_and(|error| error.operation == "kv.open" && error.kind == ErrorKind::Unavailable)
+    };
+    match (OpenStorage::open(&config.storage).await, &config.storage.kv) {
+        (Err(error), KvSettings::File(file)) if is_held(&error) && is_running(config) => {
+            let others = Settings { kv: KvSettings::Memory, ..config.storage.clone() };
+            Ok((OpenStorage::open(&others).await?, Some(file.clone())))
+        }
+        (opened, _) => Ok((opened?, None)),
+    }
+}
+
+fn in_use(part: &'static str, backend: &'static str, file: &Path) -> Finding {
+    let says = format!(
+        "{} is in use by a running gateway, which alone may open it: its /readyz says how it is",
+        file.display()
+    );
+    Finding { part, backend, ok: true, in_use: true, says }
+}
+
 fn found(part: &'static str, backend: &'static str, outcome: anyhow::Result<String>) -> Finding {
     let ok = outcome.is_ok();
-    Finding { part, backend, ok, says: outcome.unwrap_or_else(|error| format!("{error:#}")) }
+    Finding { part, backend, ok, in_use: false, says: outcome.unwrap_or_else(|error| format!("{error:#}")) }
 }
 
 async fn within(test: impl Future<Output = anyhow::Result<String>>) -> anyhow::Result<String> {
@@ -105,15 +142,15 @@ async fn database(store: &dyn Database, name: &str) -> anyhow::Result<String> {
 
 async fn rows(store: &dyn Database, name: &str) -> anyhow::Result<()> {
     let row = json!({"id": "one", "note": "it's \u{1f41f}", "place": [1.0, 0.0, 0.0]});
-    let written = Table::table(store, name).insert(row).run().await;
-    let read = Table::table(store, name).select("note").eq("id", "one").single().run().await;
+    let written = TableQuery::on(store, name).insert(row).run().await;
+    let read = TableQuery::on(store, name).select("note").eq("id", "one").single().run().await;
     if let Some(error) = written.error.or(read.error) {
         return Err(error.into());
     }
     let found = read.data;
     ensure!(found == json!({"note": "it's \u{1f41f}"}), wrong("a row", found));
     let hits =
-        Table::table(store, name).select("id").vector_search("place", vec![1.0, 0.0, 0.0], 2, None).await?;
+        TableQuery::on(store, name).select("id").vector_search("place", vec![1.0, 0.0, 0.0], 2, None).await?;
     let score = hits.first().map_or(0.0, |hit| hit.score);
     ensure!(hits.len() == 1 && score > 0.999, wrong("a vector", score));
     Ok(())

@@ -43,6 +43,8 @@ pub mod code {
     pub const BAD_VECTOR: &str = "22000";
     /// The database cannot be reached.
     pub const UNAVAILABLE: &str = "08006";
+    /// The disk is full.
+    pub const FULL: &str = "53100";
     /// The statement is wrong, or something else is.
     pub const OTHER: &str = "42000";
 }
@@ -74,6 +76,7 @@ impl DbError {
             code::UNIQUE | code::FOREIGN_KEY => (409, ErrorKind::Conflict),
             code::NO_TABLE => (404, ErrorKind::Invalid),
             code::DENIED => (403, ErrorKind::Denied),
+            code::FULL => (507, ErrorKind::Full),
             _ if code.starts_with("08") || code.starts_with("57P") || code == "53300" => {
                 (503, ErrorKind::Unavailable)
             }
@@ -81,7 +84,7 @@ impl DbError {
             _ => (400, ErrorKind::Invalid),
         };
         let retry = match kind {
-            ErrorKind::Unavailable => Retry::Later,
+            ErrorKind::Unavailable | ErrorKind::Full => Retry::Later,
             ErrorKind::Conflict if code.starts_with("40") => Retry::Later,
             _ => Retry::Never,
         };

@@ -13,8 +13,8 @@ use sqlx::sqlite::{
     SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{
-    Arguments as _, AssertSqlSafe, Column as _, ColumnOrigin, Row as _, Transaction, TypeInfo as _,
-    ValueRef as _,
+    Arguments as _, AssertSqlSafe, Column as _, ColumnOrigin, Connection as _, Row as _, Transaction,
+    TypeInfo as _, ValueRef as _,
 };
 
 use super::raw::OWN_TABLES;
@@ -80,6 +80,9 @@ async fn pool(options: SqliteConnectOptions, size: u32, vectors: bool) -> Result
         // there is no network that could have lost it
         .test_before_acquire(false)
         .after_connect(move |connection, _| Box::pin(prepare(connection, vectors)))
+        // on a full disk SQLite rolls back by itself; the driver, which may not do so twice, would count that
+        // transaction for ever, and begin no other
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await
         .map_err(|error| failure(&error))
@@ -263,7 +266,8 @@ pub(super) fn refusal(number: &str, message: &str) -> DbError {
         "1299" => code::NOT_NULL,
         "275" => code::CHECK,
         "5" | "6" | "261" | "517" => "40001",
-        "13" | "10" | "14" | "26" => code::UNAVAILABLE,
+        "13" => code::FULL,
+        "10" | "14" | "26" => code::UNAVAILABLE,
         _ if message.contains("UNIQUE constraint") => code::UNIQUE,
         _ if message.contains("FOREIGN KEY constraint") => code::FOREIGN_KEY,
         _ if message.contains("NOT NULL constraint") => code::NOT_NULL,

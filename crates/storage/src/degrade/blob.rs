@@ -20,12 +20,11 @@ pub struct DegradingBlob {
 impl DegradingBlob {
     /// `inner`, guarded.
     pub fn new(inner: Arc<dyn BlobStore>, pauses: Pauses) -> Self {
-        let probed = Arc::clone(&inner);
-        let probe = Box::new(move || {
-            let probed = Arc::clone(&probed);
-            Box::pin(async move { probed.health().await.map_err(|error| error.to_string()) }) as _
+        let asked = Arc::clone(&inner);
+        let guard = Guard::new("blob", inner.backend(), pauses, move || {
+            let asked = Arc::clone(&asked);
+            async move { asked.health().await }
         });
-        let guard = Guard::new("blob", inner.backend(), pauses, probe);
         Self { inner, guard }
     }
 

@@ -18,9 +18,8 @@ use tokio::time::Instant;
 use crate::db::DbError;
 use crate::{ErrorKind, StorageError};
 
-/// Asks a backend whether it works.
-pub(super) type Probe =
-    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+/// Asks a backend whether it works; else what it says.
+type Probe = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
 /// An error that may mean that nobody is there.
 pub(super) trait MayBeOutage: fmt::Display + Sized {
@@ -122,7 +121,21 @@ impl fmt::Debug for Guard {
 }
 
 impl Guard {
-    pub(super) fn new(part: &'static str, backend: &'static str, pauses: Pauses, probe: Probe) -> Arc<Self> {
+    /// Before `backend`, which is asked by `probe` whether it works.
+    pub(super) fn new<F, E>(
+        part: &'static str,
+        backend: &'static str,
+        pauses: Pauses,
+        probe: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Arc<Self>
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        let probe = Box::new(move || {
+            let asked = probe();
+            Box::pin(async { asked.await.map_err(|error| error.to_string()) }) as _
+        });
         metrics::gauge!("penstock_storage_up", "part" => part, "backend" => backend).set(1.0);
         let (open, incident) = (AtomicBool::new(false), Mutex::new(None));
         Arc::new(Self { part, backend, pauses, probe, open, incident })

@@ -18,12 +18,11 @@ pub struct DegradingKv {
 impl DegradingKv {
     /// `inner`, guarded.
     pub fn new(inner: Arc<dyn KvStore>, pauses: Pauses) -> Self {
-        let probed = Arc::clone(&inner);
-        let probe = Box::new(move || {
-            let probed = Arc::clone(&probed);
-            Box::pin(async move { probed.health().await.map_err(|error| error.to_string()) }) as _
+        let asked = Arc::clone(&inner);
+        let guard = Guard::new("kv", inner.backend(), pauses, move || {
+            let asked = Arc::clone(&asked);
+            async move { asked.health().await }
         });
-        let guard = Guard::new("kv", inner.backend(), pauses, probe);
         Self { inner, guard }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! It walks over all rows for every query, and knows no SQL but the portable `CREATE TABLE`. It shares the
 //! types of the interface with the SQL dialects, and nothing of how they come to an answer. What it does not
-//! know at all: foreign keys, bytes, times and vectors.
+//! know at all: foreign keys, bytes, times, vectors and migrations.
 
 mod contain;
 mod filter;
@@ -17,7 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use penstock_storage::db::query::Action;
-use penstock_storage::db::{Answer, Database, DbError, Hit, Query, Row, VectorSearch, code};
+use penstock_storage::db::{
+    Answer, Database, DbError, Hit, Migrated, Migrations, Query, Row, VectorSearch, code,
+};
 use serde_json::Value;
 
 use super::Harness;
@@ -64,6 +66,10 @@ impl Database for Model {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         tables.entry(table.name.clone()).or_insert(table);
         Ok(Vec::new())
+    }
+
+    async fn migrate(&self, _: &Migrations) -> Result<Migrated, DbError> {
+        Err(DbError::invalid("the model knows no migrations"))
     }
 
     async fn health(&self) -> Result<(), DbError> {

@@ -2,6 +2,7 @@ use std::sync::atomic::AtomicU32;
 
 use super::*;
 use crate::Result;
+use crate::observed::Observed;
 
 /// A backend that is as the test says.
 #[derive(Clone, Default)]
@@ -25,10 +26,10 @@ impl Backend {
 
     fn guard(&self) -> Arc<Guard> {
         let backend = self.clone();
-        let probe = Box::new(move || {
+        let probe = move || {
             let backend = backend.clone();
-            Box::pin(async move { backend.answer().await.map_err(|error| error.to_string()) }) as _
-        });
+            async move { backend.answer().await }
+        };
         Guard::new("kv", "test", Pauses::for_calls(Duration::from_millis(250)), probe)
     }
 }
@@ -80,4 +81,42 @@ async fn probes_become_rarer() {
     tokio::time::sleep(Duration::from_mins(1)).await;
     let probes = backend.calls.load(Ordering::SeqCst);
     assert!((30..=40).contains(&probes), "{probes} probes in a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_incident_is_two_lines_in_the_log_and_each_call_is_counted() {
+    let observed = Observed::start();
+    let backend = Backend::default();
+    let guard = backend.guard();
+    let up = || observed.metric("penstock_storage_up");
+    assert_eq!(up().as_deref(), Some("1"));
+    for incident in 1..=3 {
+        backend.down.store(true, Ordering::SeqCst);
+        for _ in 0..50 {
+            guard.call("kv.get", backend.answer()).await.unwrap_err();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(
+            (observed.lines("storage is down"), observed.lines("storage is back")),
+            (incident, incident - 1)
+        );
+        let counted = observed.metric("penstock_storage_degraded_total");
+        assert_eq!((up().as_deref(), counted), (Some("0"), Some((50 * incident).to_string())));
+        backend.down.store(false, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!((observed.lines("storage is back"), up().as_deref()), (incident, Some("1")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_answers_probes_and_nothing_else_is_one_incident() {
+    let observed = Observed::start();
+    let guard = Backend::default().guard();
+    for _ in 0..500 {
+        let broken =
+            async { Err::<(), _>(StorageError::new(ErrorKind::Unavailable, "test", "kv.get", "no")) };
+        guard.call("kv.get", broken).await.unwrap_err();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!((observed.lines("storage is down"), observed.lines("storage is back")), (1, 0));
 }

@@ -4,7 +4,7 @@
 //! change in it, in the same commit, so that the [journal](super::journal) is read from there. Commits that
 //! redb does not sync live in its memory only, which is why they are no substitute for the journal.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use penstock_core::Timestamp;
@@ -30,7 +30,11 @@ const CACHE: usize = 4 << 20;
 
 /// The open file.
 #[derive(Debug)]
-pub(super) struct KvFile(Database);
+pub(super) struct KvFile {
+    path: PathBuf,
+    /// `None` after an error: redb does nothing more with a file that could not be written.
+    database: Option<Database>,
+}
 
 /// What the file held.
 #[derive(Debug)]
@@ -42,8 +46,8 @@ pub(super) struct Contents {
 impl KvFile {
     /// Opens the file, or makes it; no other process may have it open.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        match Database::builder().set_cache_size(CACHE).create(path) {
-            Ok(database) => Ok(Self(database)),
+        match database(path) {
+            Ok(database) => Ok(Self { path: path.to_owned(), database: Some(database) }),
             Err(DatabaseError::DatabaseAlreadyOpen) => Err(opening(
                 ErrorKind::Unavailable,
                 format!("{} is open already: stop the other process, or name another file", path.display()),
@@ -55,8 +59,17 @@ impl KvFile {
         }
     }
 
+    /// The database, opened anew where it had to be given up.
+    fn database(&mut self) -> std::result::Result<&Database, redb::Error> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => database(&self.path)?,
+        };
+        Ok(self.database.insert(database))
+    }
+
     /// Reads everything.
-    pub(super) fn read(&self) -> Result<Contents> {
+    pub(super) fn read(&mut self) -> Result<Contents> {
         let damaged = |error: redb::Error| {
             opening(ErrorKind::Internal, "the file cannot be read".to_owned()).with_source(error)
         };
@@ -70,9 +83,10 @@ impl KvFile {
         }
     }
 
-    fn try_read(&self) -> std::result::Result<(Option<u64>, Contents), redb::Error> {
+    fn try_read(&mut self) -> std::result::Result<(Option<u64>, Contents), redb::Error> {
+        let database = self.database()?;
         // both tables must be there to be read, and what a later version wrote must not be touched
-        let transaction = self.0.begin_write()?;
+        let transaction = database.begin_write()?;
         let (format, sequence) = {
             let about = transaction.open_table(ABOUT)?;
             let number = |name| about.get(name).map(|found| found.map(|number| number.value()));
@@ -84,7 +98,7 @@ impl KvFile {
         transaction.open_table(ENTRIES)?;
         transaction.commit()?;
         let mut entries = Vec::new();
-        for row in self.0.begin_read()?.open_table(ENTRIES)?.iter()? {
+        for row in database.begin_read()?.open_table(ENTRIES)?.iter()? {
             let (key, row) = row?;
             let (ends, is_volatile, sequence, value) = row.value();
             let keep = if is_volatile { Keep::Volatile } else { Keep::Always };
@@ -94,21 +108,23 @@ impl KvFile {
         Ok((format, Contents { entries, sequence }))
     }
 
-    /// Writes what changed up to the change `sequence`, and syncs it.
-    pub(super) fn write(&self, changes: &[(Arc<str>, Option<Entry>)], sequence: u64) -> Result<()> {
-        let failed = |error: redb::Error| {
+    /// Writes what changed up to the change `sequence`, and syncs it. After an error it may be tried again.
+    pub(super) fn write(&mut self, changes: &[(Arc<str>, Option<Entry>)], sequence: u64) -> Result<()> {
+        self.try_write(changes, sequence).map_err(|error| {
+            self.database = None;
+            // at once, so that no other process takes the file meanwhile
+            let _ = self.database();
             StorageError::new(ErrorKind::Internal, BACKEND, "kv.write", "the file cannot be written")
                 .with_source(error)
-        };
-        self.try_write(changes, sequence).map_err(failed)
+        })
     }
 
     fn try_write(
-        &self,
+        &mut self,
         changes: &[(Arc<str>, Option<Entry>)],
         sequence: u64,
     ) -> std::result::Result<(), redb::Error> {
-        let transaction = self.0.begin_write()?;
+        let transaction = self.database()?.begin_write()?;
         {
             let mut entries = transaction.open_table(ENTRIES)?;
             for (key, entry) in changes {
@@ -129,6 +145,10 @@ impl KvFile {
         }
         Ok(transaction.commit()?)
     }
+}
+
+fn database(path: &Path) -> std::result::Result<Database, DatabaseError> {
+    Database::builder().set_cache_size(CACHE).create(path)
 }
 
 fn opening(kind: ErrorKind, message: String) -> StorageError {

@@ -86,6 +86,7 @@ impl MemoryKv {
             journal: None,
             sequence: 0,
             is_full: false,
+            is_disk_full: false,
             is_closed: false,
             waiting: Vec::new(),
             leaving: Vec::new(),
@@ -258,6 +259,7 @@ mod tests {
     use penstock_core::Timestamp;
 
     use super::*;
+    use crate::observed::Observed;
 
     #[derive(Default)]
     struct Hand(AtomicI64);
@@ -283,6 +285,28 @@ mod tests {
         clock.0.store(2_000, Ordering::Relaxed);
         assert_eq!(store.ttl(&key).await.unwrap(), Remaining::Missing);
         assert_eq!(store.get(&key).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_full_store_says_so_once_until_there_is_room_again() {
+        let observed = Observed::start();
+        let store = MemoryKv::open(MemoryKvOptions { limit: 10_000, ..Default::default() }).await.unwrap();
+        let (key, value) = (|number| Key::new(format!("key-{number}")).unwrap(), "x".repeat(4_000));
+        for incident in 1..=2 {
+            for number in 0..2 {
+                store.set(&key(number), &value, Ttl::Forever, Keep::Always).await.unwrap();
+            }
+            for number in 2..52 {
+                let refused = store.set(&key(number), &value, Ttl::Forever, Keep::Always).await.unwrap_err();
+                assert_eq!(refused.kind, ErrorKind::Full);
+            }
+            assert_eq!(observed.lines("is full, and refuses writes"), incident);
+            assert_eq!(observed.metric("penstock_kv_full_total"), Some((50 * incident).to_string()));
+            for number in 0..2 {
+                store.del(&key(number)).await.unwrap();
+            }
+            store.shared.sweep();
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What an in-process store changes in one step, in its memory and in its log.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub(super) struct State {
     pub(super) sequence: u64,
     /// A write was refused for want of room, and there has not been room to speak of since.
     pub(super) is_full: bool,
+    /// A write was refused because the disk is full, and the file has not been written since.
+    pub(super) is_disk_full: bool,
     pub(super) is_closed: bool,
     /// Those who wait until all that they see is in the file.
     pub(super) waiting: Vec<oneshot::Sender<Result<()>>>,
@@ -49,7 +52,7 @@ impl Change {
 impl State {
     /// Reads the file and its logs, brings both together, and writes from now on.
     pub(super) fn recover(&mut self, path: &Path, now: Timestamp) -> Result<KvFile> {
-        let file = KvFile::open(path)?;
+        let mut file = KvFile::open(path)?;
         let failed = |error| {
             let message = format!("the logs beside {} cannot be read and emptied", path.display());
             StorageError::new(ErrorKind::Internal, BACKEND, "kv.open", message).with_source(error)
@@ -132,21 +135,34 @@ impl State {
     /// Hands the change to the operating system, before it is made and acknowledged.
     fn log(&mut self, operation: &'static str, key: &str, entry: Option<&Entry>) -> Result<()> {
         let sequence = self.sequence + 1;
-        if let Some(journal) = &mut self.journal {
-            journal.append(sequence, key, entry).map_err(|error| {
-                StorageError::new(ErrorKind::Unavailable, BACKEND, operation, "the log cannot be written")
-                    .with_retry(Retry::Later)
-                    .with_source(error)
-            })?;
+        if let Some(journal) = &mut self.journal
+            && let Err(error) = journal.append(sequence, key, entry)
+        {
+            return Err(self.not_logged(operation, error));
         }
         self.sequence = sequence;
         Ok(())
+    }
+
+    /// A full disk is no outage: what is there can be read, and room may come back.
+    fn not_logged(&mut self, operation: &'static str, error: io::Error) -> StorageError {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        let (kind, message) = if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
+            metrics::counter!("penstock_kv_full_total").increment(1);
+            if !std::mem::replace(&mut self.is_disk_full, true) {
+                tracing::error!(%error, "the key-value store refuses writes: make room on its disk");
+            }
+            (ErrorKind::Full, "expected room on the disk for its log")
+        } else {
+            (ErrorKind::Unavailable, "the log cannot be written")
+        };
+        StorageError::new(kind, BACKEND, operation, message).with_retry(Retry::Later).with_source(error)
     }
 }
 
 /// A power cut must not take the names of new files.
 #[cfg(unix)]
-fn sync_folder(file: &Path) -> std::io::Result<()> {
+fn sync_folder(file: &Path) -> io::Result<()> {
     match file.parent() {
         Some(folder) if folder != Path::new("") => std::fs::File::open(folder)?.sync_all(),
         _ => Ok(()),
@@ -154,7 +170,7 @@ fn sync_folder(file: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn sync_folder(_: &Path) -> std::io::Result<()> {
+fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

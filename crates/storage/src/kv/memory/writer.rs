@@ -80,11 +80,14 @@ impl Writer {
             }
             (state.table.take_touched(), state.sequence, std::mem::take(&mut state.waiting))
         };
-        let written = match &self.file {
+        let written = match &mut self.file {
             Some(file) if !changes.is_empty() => file.write(&changes, sequence),
             _ => Ok(()),
         };
         let mut state = self.shared.lock();
+        if written.is_ok() && !changes.is_empty() {
+            state.is_disk_full = false;
+        }
         if written.is_err() {
             state.table.touch_again(changes.into_iter().map(|(key, _)| key));
         } else if let Some(Err(error)) = state.journal.as_mut().map(super::journal::Journal::settle) {
@@ -120,7 +123,7 @@ fn answer(failed: bool) -> Result<()> {
 }
 
 impl Shared {
-    fn sweep(&self) {
+    pub(super) fn sweep(&self) {
         let now = self.clock.now();
         let mut state = self.lock();
         state.table.sweep(now);

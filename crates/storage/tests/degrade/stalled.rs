@@ -1,20 +1,13 @@
-//! What modules see of a store that hangs, goes and comes back: Redis behind a proxy that does it.
-
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+//! Redis behind a proxy that stalls: what that costs, in figures.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use penstock_conformance::fault::{Fault, FaultProxy};
-use penstock_conformance::kv::{CASES, Harness};
 use penstock_conformance::servers::redis::Redis;
 use penstock_conformance::servers::{free_address, skip};
-use penstock_conformance::{Capability, Failure, run};
-use penstock_storage::ErrorKind;
 use penstock_storage::degrade::{DegradingKv, KV_TIMEOUT, Pauses};
-use penstock_storage::kv::memory::MemoryKvOptions;
-use penstock_storage::kv::{Keep, Key, KvStore, MemoryKv, RedisKv, Remaining, Ttl};
+use penstock_storage::kv::{Keep, Key, KvStore, RedisKv, Ttl};
 
 /// Callers at once.
 const CALLERS: usize = 8;
@@ -92,54 +85,4 @@ async fn a_stalled_redis_costs_one_timeout_and_is_noticed_when_it_is_back() {
     assert_eq!(rig.store.get(&key).await.unwrap().as_deref(), Some("there"));
     let after = rig.load(Duration::from_secs(1)).await;
     eprintln!("kv.get p99 and longest: before {before:?}, during {during:?}, after {after:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_while_down_is_that_of_the_table() {
-    let Some(rig) = rig().await else { return };
-    let key = Key::new("table").unwrap();
-    let store = &rig.store;
-    store.set(&key, "1", Ttl::Forever, Keep::Always).await.unwrap();
-    rig.proxy.set(Fault::Cut);
-    // the first call finds out, the others know
-    for _ in 0..2 {
-        assert_eq!(store.get(&key).await.unwrap(), None);
-        store.set(&key, "2", Ttl::Forever, Keep::Always).await.unwrap();
-        store.del(&key).await.unwrap();
-        assert!(!store.set_nx(&key, "3", Ttl::seconds(5)).await.unwrap());
-        assert_eq!(store.ttl(&key).await.unwrap(), Remaining::Missing);
-        let incr = store.incr(&key, 1, Ttl::Forever).await.unwrap_err();
-        let cas = store.cas(&key, None, "4", Ttl::Forever).await.unwrap_err();
-        assert_eq!([incr.kind, cas.kind], [ErrorKind::Unavailable; 2]);
-    }
-    rig.proxy.set(Fault::None);
-    rig.is_back().await;
-    assert_eq!(store.incr(&key, 1, Ttl::Forever).await.unwrap(), 2, "nothing was done meanwhile");
-}
-
-/// A store that works, behind the wrapper.
-struct Wrapped(Arc<dyn KvStore>);
-
-impl Wrapped {
-    async fn open(limit: u64) -> Result<Arc<dyn KvStore>, Failure> {
-        let store = MemoryKv::open(MemoryKvOptions { limit, ..MemoryKvOptions::default() }).await?;
-        Ok(Arc::new(DegradingKv::new(Arc::new(store), Pauses::for_calls(KV_TIMEOUT))))
-    }
-}
-
-#[async_trait]
-impl Harness for Wrapped {
-    fn store(&self) -> Arc<dyn KvStore> {
-        Arc::clone(&self.0)
-    }
-
-    async fn bounded(&self, bytes: u64) -> Result<Arc<dyn KvStore>, Failure> {
-        Self::open(bytes).await
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrapped_store_that_works_passes_every_case() {
-    let open = || async { Ok(Arc::new(Wrapped(Wrapped::open(64 << 20).await?)) as Arc<dyn Harness>) };
-    run("memory, wrapped", &[Capability::Bounded], CASES, open).await.assert();
 }
