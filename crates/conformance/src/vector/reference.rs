@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use penstock_storage::db::{Database, Hit, TableQuery, Query, VectorSearch};
+use penstock_storage::db::{Database, Hit, Query, TableQuery, VectorSearch};
 use serde_json::{Value, json};
 
 use crate::case::cases;
