@@ -1,5 +1,7 @@
 //! What one finished request owes.
 
+mod json;
+
 use std::sync::Arc;
 
 use penstock_core::{
@@ -54,6 +56,8 @@ pub struct Settlement {
     pub ended: Ended,
 }
 
+pub(crate) use json::Journaled;
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -90,7 +94,9 @@ pub(crate) mod tests {
         let id = "req_0192f0c1aaaa7bbb8cccddddeeeeffff".parse().unwrap();
         let settlement = Settlement { request_id: id, ..settlement(Timestamp(1_700_000_000_000)) };
         let json = include_str!("../fixtures/settlement-0.1.0.json").trim_end();
-        assert_eq!(serde_json::to_string(&settlement).unwrap(), json);
+        let mut written = Vec::new();
+        settlement.write(&mut written);
+        assert_eq!(String::from_utf8(written).unwrap(), json);
         assert_eq!(serde_json::from_str::<Settlement>(json).unwrap(), settlement);
     }
 }

@@ -10,9 +10,10 @@ use crate::journal::{Journal, Ticket};
 use crate::{ControlStore, Settlement};
 
 /// Rows of one transaction at the most.
-const BATCH: usize = 500;
-/// How long a first settlement waits for company: rows in one transaction share its cost.
-const GATHER: Duration = Duration::from_millis(50);
+const BATCH: usize = 2_000;
+/// How long a first settlement waits for company: rows in one transaction share its cost, above all that of the
+/// pages of indexes, which each transaction writes anew.
+const GATHER: Duration = Duration::from_millis(200);
 /// How long to wait after a failure; doubled up to the cap.
 const RETRY: Duration = Duration::from_millis(100);
 const RETRY_CAP: Duration = Duration::from_secs(5);

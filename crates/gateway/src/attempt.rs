@@ -151,9 +151,8 @@ fn backoff(failures: u32) -> Duration {
 }
 
 fn count(candidate: &Candidate, outcome: &'static str) {
-    let provider = candidate.provider.name.to_string();
-    metrics::counter!("penstock_upstream_attempts_total", "provider" => provider, "outcome" => outcome)
-        .increment(1);
+    let provider = &candidate.provider;
+    provider.meters.attempts(&provider.name, outcome).increment(1);
 }
 
 async fn once(

@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::Uri;
 use http_body::{Body, Frame, SizeHint};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -23,20 +24,22 @@ const READ_AHEAD: usize = 64 << 10;
 /// How long an unused connection is kept.
 const POOL_IDLE: Duration = Duration::from_secs(90);
 
-/// A request body made of slices of the client's body and of patches; cheap to clone for a retry.
+/// A request body made of slices of the client's body and of patches; cheap to clone for a retry. It goes out
+/// as one frame, so that a connection writes all of it at once.
 #[derive(Clone, Debug)]
 pub struct Pieces {
-    left_over: VecDeque<Bytes>,
-    left: u64,
+    /// Taken when a connection begins to send.
+    unsent: Option<Slices>,
     /// Set when a connection begins to send: from then on the provider may have seen the request.
     sent: Arc<AtomicBool>,
 }
 
 impl Pieces {
-    /// A body of these pieces, in order.
+    /// A body of these pieces, in order; none of them may be empty.
     pub fn new(pieces: Vec<Bytes>) -> Self {
-        let left = pieces.iter().map(|piece| piece.len() as u64).sum();
-        Self { left_over: pieces.into(), left, sent: Arc::default() }
+        let length = pieces.iter().map(Bytes::len).sum();
+        let unsent = (length > 0).then(|| Slices { length, left: pieces.into() });
+        Self { unsent, sent: Arc::default() }
     }
 
     /// Whether a connection has begun to send.
@@ -46,25 +49,57 @@ impl Pieces {
 }
 
 impl Body for Pieces {
-    type Data = Bytes;
+    type Data = Slices;
     type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Slices>, Infallible>>> {
         self.sent.store(true, Ordering::Relaxed);
-        let piece = self.left_over.pop_front();
-        self.left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
-        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+        Poll::Ready(self.unsent.take().map(|slices| Ok(Frame::data(slices))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left_over.is_empty()
+        self.unsent.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(self.unsent.as_ref().map_or(0, |slices| slices.length as u64))
+    }
+}
+
+/// Several slices as one buffer.
+#[derive(Clone, Debug)]
+pub struct Slices {
+    left: VecDeque<Bytes>,
+    length: usize,
+}
+
+impl Buf for Slices {
+    fn remaining(&self) -> usize {
+        self.length
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.left.front().map_or(&[], |slice| &**slice)
+    }
+
+    fn chunks_vectored<'a>(&'a self, to: &mut [IoSlice<'a>]) -> usize {
+        let filled = to.iter_mut().zip(&self.left).map(|(to, slice)| *to = IoSlice::new(slice));
+        filled.count()
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        self.length -= count;
+        while let Some(front) = self.left.front_mut().filter(|_| count > 0) {
+            let step = count.min(front.len());
+            front.advance(step);
+            count -= step;
+            if front.is_empty() {
+                self.left.pop_front();
+            }
+        }
     }
 }
 
@@ -174,5 +209,20 @@ mod tests {
         let request = http::Request::get(uri).body(Pieces::new(Vec::new())).unwrap();
         let error = clients.get(timeout).unwrap().request(request).await.unwrap_err();
         assert!(error.is_connect(), "{error:?}");
+    }
+
+    #[test]
+    fn slices_are_one_buffer() {
+        let pieces = [&b"abc"[..], b"d", b"efg"].map(Bytes::from_static);
+        for taken in 0..=7 {
+            let mut slices = Pieces::new(pieces.to_vec()).unsent.unwrap();
+            slices.advance(taken);
+            let mut shown = [IoSlice::new(&[]); 3];
+            let count = slices.chunks_vectored(&mut shown);
+            let shown: Vec<_> = shown[..count].iter().flat_map(|slice| slice.to_vec()).collect();
+            assert_eq!(shown, b"abcdefg"[taken..], "{taken} taken");
+            assert_eq!(slices.remaining(), 7 - taken);
+            assert_eq!(slices.copy_to_bytes(7 - taken), b"abcdefg"[taken..]);
+        }
     }
 }

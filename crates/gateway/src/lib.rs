@@ -21,6 +21,7 @@ pub mod admit;
 pub mod attempt;
 pub mod authenticate;
 pub mod exchange;
+pub mod meters;
 pub mod pipeline;
 pub mod plan;
 pub mod prepare;

@@ -15,6 +15,7 @@ use penstock_dialects::observe::Observed;
 use penstock_providers::Catalogue;
 
 use crate::exchange::Exchange;
+use crate::meters::ProviderMeters;
 use crate::resolve::Candidate;
 use crate::routing::Provider;
 
@@ -161,7 +162,7 @@ impl SettleGuard {
         if let Err(error) = written {
             tracing::error!(%error, request_id = %settlement.request_id, "an end record could not be written");
         }
-        count(&settlement);
+        count(&settlement, &self.provider.meters);
         self.settling.settler.submit(settlement, ticket);
     }
 }
@@ -196,14 +197,12 @@ fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-fn count(settlement: &Settlement) {
-    let provider = settlement.provider.to_string();
-    // a model without a known price may be any text that a client sent: no label of its own
-    let model = if settlement.cost.is_some() { settlement.model.to_string() } else { "other".to_owned() };
-    let tokens = |kind: &'static str, count: u64| {
+fn count(settlement: &Settlement, meters: &ProviderMeters) {
+    let provider = &settlement.provider;
+    let model = settlement.cost.map(|_| &settlement.model);
+    let tokens = |kind, count| {
         if count > 0 {
-            metrics::counter!("penstock_tokens_total", "provider" => provider.clone(), "model" => model.clone(), "kind" => kind)
-                .increment(count);
+            meters.tokens(provider, model, kind).increment(count);
         }
     };
     tokens("input", settlement.usage.input);
@@ -211,16 +210,13 @@ fn count(settlement: &Settlement) {
     tokens("cache_read", settlement.usage.cache_read);
     tokens("cache_write", settlement.usage.cache_write_5m + settlement.usage.cache_write_1h);
     if let Some(cost) = settlement.cost {
-        metrics::gauge!("penstock_cost_usd_total", "provider" => provider.clone())
-            .increment(cost.approximate());
+        meters.cost(provider).increment(cost.approximate());
     }
     if let Some(ttft) = settlement.ttft_ms {
-        let seconds = Duration::from_millis(ttft).as_secs_f64();
-        metrics::histogram!("penstock_time_to_first_byte_seconds", "provider" => provider.clone())
-            .record(seconds);
+        meters.first_byte(provider).record(Duration::from_millis(ttft).as_secs_f64());
     }
     if settlement.source != UsageSource::Upstream {
-        metrics::counter!("penstock_usage_estimated_total", "provider" => provider).increment(1);
+        meters.estimated(provider).increment(1);
     }
 }
 

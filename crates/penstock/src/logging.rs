@@ -3,6 +3,8 @@
 //! A line is handed to a thread that looks every few milliseconds and writes what has gathered at once, so
 //! that no request waits for a pipe, wakes a thread or pays for a system call of its own.
 
+mod json;
+
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
@@ -11,6 +13,8 @@ use std::time::Duration;
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+
+use self::json::JsonLine;
 
 const DEFAULT: &str = "info";
 /// How often lines are written.
@@ -30,7 +34,7 @@ pub(crate) fn start(format: &str) -> anyhow::Result<Guard> {
     let (lines, guard) = Lines::start()?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_ansi(terminal);
     let started = if format == "json" || (format == "auto" && !terminal) {
-        builder.json().flatten_event(true).try_init()
+        builder.event_format(JsonLine).try_init()
     } else {
         builder.try_init()
     };

@@ -22,6 +22,7 @@ use penstock_control::{ControlStore, KeyDigest, LiveSnapshot};
 use penstock_gateway::Gateway;
 
 pub use listen::{ListenOptions, serve};
+use response::RequestMeters;
 
 /// Bounds on what clients may send.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +71,7 @@ pub struct Parts {
 
 pub(crate) struct State {
     pub(crate) parts: Parts,
+    pub(crate) meters: RequestMeters,
     pub(crate) in_flight: AtomicUsize,
     pub(crate) stopping: AtomicBool,
 }
@@ -92,8 +94,12 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// A server of these parts.
     pub fn new(parts: Parts) -> Self {
-        let state =
-            Arc::new(State { parts, in_flight: AtomicUsize::new(0), stopping: AtomicBool::new(false) });
+        let state = Arc::new(State {
+            parts,
+            meters: RequestMeters::default(),
+            in_flight: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+        });
         let router = Router::new()
             .merge(inference::router())
             .merge(models::router())

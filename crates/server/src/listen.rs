@@ -19,8 +19,9 @@ use tower_service::Service;
 use crate::Server;
 use crate::stall::Stalling;
 
-/// What one connection holds of a request's head, and of an answer that its client does not read.
-const BUFFER: usize = 256 << 10;
+/// What one connection holds of a request's head, and of an answer that its client does not read; also what is
+/// read at once of a body, so that a coding agent's turn comes in one piece and need not be put together.
+const BUFFER: usize = 512 << 10;
 /// After a failed `accept`, such as one for want of file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long streams that were told to end may take for it.

@@ -8,7 +8,9 @@ use std::time::Instant;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use metrics::{Counter, Histogram, counter, histogram};
 use penstock_core::{Dialect, Operation, RequestId};
+use penstock_gateway::meters::Meters;
 use penstock_gateway::{Body, BodyError, GatewayError};
 
 use crate::Shared;
@@ -39,6 +41,7 @@ impl Drop for Place {
 
 /// What the access log and the metrics say of a request.
 pub(crate) struct Entry {
+    pub(crate) state: Shared,
     pub(crate) id: RequestId,
     pub(crate) arrived: Instant,
     pub(crate) dialect: Dialect,
@@ -56,11 +59,30 @@ impl Drop for Entry {
             status = self.status, bytes = self.bytes, ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             "request"
         );
-        let status = status_text(self.status);
-        metrics::counter!("penstock_requests_total", "dialect" => self.dialect.as_str(), "operation" => self.operation.as_str(), "status" => status)
-            .increment(1);
-        metrics::histogram!("penstock_request_duration_seconds", "dialect" => self.dialect.as_str(), "operation" => self.operation.as_str())
-            .record(elapsed.as_secs_f64());
+        let meters = &self.state.meters;
+        meters.requests(self.dialect, self.operation, status_text(self.status)).increment(1);
+        meters.duration(self.dialect, self.operation).record(elapsed.as_secs_f64());
+    }
+}
+
+/// What is counted of all requests.
+#[derive(Debug, Default)]
+pub(crate) struct RequestMeters {
+    requests: Meters<(Dialect, Operation, &'static str), Counter>,
+    duration: Meters<(Dialect, Operation), Histogram>,
+}
+
+impl RequestMeters {
+    fn requests(&self, dialect: Dialect, operation: Operation, status: &'static str) -> Counter {
+        self.requests.get((dialect, operation, status), |_| {
+            counter!("penstock_requests_total", "dialect" => dialect.as_str(), "operation" => operation.as_str(), "status" => status)
+        })
+    }
+
+    fn duration(&self, dialect: Dialect, operation: Operation) -> Histogram {
+        self.duration.get((dialect, operation), |_| {
+            histogram!("penstock_request_duration_seconds", "dialect" => dialect.as_str(), "operation" => operation.as_str())
+        })
     }
 }
 

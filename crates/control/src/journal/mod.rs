@@ -25,11 +25,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use penstock_core::{Clock, RequestId, SystemClock};
-use serde::Serialize;
 
 use self::record::{Draft, Kind};
 use self::segment::Segment;
 use crate::Settlement;
+use crate::settlement::Journaled;
 
 pub use self::recover::Recovered;
 
@@ -249,10 +249,10 @@ impl Shared {
     fn append(
         &self,
         kind: Kind,
-        record: &impl Serialize,
+        record: &impl Journaled,
         limit: Limit,
     ) -> Result<Arc<Segment>, JournalError> {
-        let mut record = Draft::new(record).map_err(io::Error::from)?;
+        let mut record = Draft::new(record);
         if record.size() > self.options.segment_bytes {
             return Err(JournalError::TooLarge(record.size()));
         }

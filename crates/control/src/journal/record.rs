@@ -6,7 +6,7 @@
 //! left over from another segment) do not pass for one. A reader that meets anything else moves on by
 //! one block: a damaged record costs itself and nothing behind it.
 
-use serde::Serialize;
+use crate::settlement::Journaled;
 
 /// Alignment of records.
 pub(super) const BLOCK: usize = 64;
@@ -47,13 +47,13 @@ pub(super) struct Draft {
 
 impl Draft {
     /// A record with `record` as its payload.
-    pub(super) fn new(record: &impl Serialize) -> serde_json::Result<Self> {
+    pub(super) fn new(record: &impl Journaled) -> Self {
         let mut bytes = Vec::with_capacity(USUAL);
         bytes.resize(HEADER, 0);
-        serde_json::to_writer(&mut bytes, record)?;
+        record.write(&mut bytes);
         let length = bytes.len() - HEADER;
         bytes.resize(size(length), 0);
-        Ok(Self { bytes, length })
+        Self { bytes, length }
     }
 
     /// Bytes that it takes up.

@@ -1,6 +1,7 @@
 //! JSON's grammar (RFC 8259) as a machine that is fed byte by byte and can stop anywhere.
-
-use wide::u8x16;
+//!
+//! What a byte means is said once, in [`turn`], and looked up in a table made of it: a body has thousands of
+//! tokens, and a machine that branches on each would cost more than everything else that is done with it.
 
 /// Deeper documents are refused: no provider takes them, and the stack must stay small.
 const MAX_DEPTH: usize = 1_024;
@@ -39,39 +40,48 @@ pub(super) enum Step {
     Nothing,
     KeyStart,
     KeyEnd,
-    /// First byte of a string, number or literal value.
+    /// The quote before a string value.
+    StringStart,
+    /// First byte of a number or literal.
     ScalarStart,
-    /// Last byte of a string or literal value.
-    ScalarEnd,
+    /// The quote behind a string value.
+    StringEnd,
+    /// Last byte of a literal.
+    LiteralEnd,
     /// The byte before this one was the last of a number; this byte is still to be fed.
     NumberEnd,
-    Open {
-        object: bool,
-    },
+    OpenObject,
+    OpenArray,
     Close,
     Comma,
-    /// Part of an escape sequence in a string.
-    Escaped,
+    /// The byte cannot stand here.
+    Wrong,
 }
 
+/// Where in the document the machine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Value,
+    FirstItemOrClose,
     FirstKeyOrClose,
     Key,
-    FirstValueOrClose,
+    InKey,
     Colon,
+    InString,
+    AfterMember,
+    AfterItem,
+    /// Behind a value: one of the two above, or [`State::Complete`].
     AfterValue,
-    String,
-    Escape,
-    Hex(u8),
-    Literal(&'static [u8]),
-    Number(NumberPart),
-    Complete,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NumberPart {
+    T,
+    Tr,
+    Tru,
+    F,
+    Fa,
+    Fal,
+    Fals,
+    N,
+    Nu,
+    Nul,
     Minus,
     Zero,
     Integer,
@@ -80,42 +90,105 @@ enum NumberPart {
     Exponent,
     ExponentSign,
     ExponentDigits,
+    Complete,
 }
 
-impl NumberPart {
-    const fn may_end(self) -> bool {
-        matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
-    }
+#[rustfmt::skip]
+const STATES: [State; State::Complete as usize + 1] = {
+    #[allow(clippy::enum_glob_use, reason = "nearly all of them are named here")]
+    use State::*;
+    [
+        Value, FirstItemOrClose, FirstKeyOrClose, Key, InKey, Colon, InString, AfterMember, AfterItem, AfterValue,
+        T, Tr, Tru, F, Fa, Fal, Fals, N, Nu, Nul,
+        Minus, Zero, Integer, Point, Fraction, Exponent, ExponentSign, ExponentDigits,
+        Complete,
+    ]
+};
 
-    const fn next(self, byte: u8) -> Option<Self> {
-        match (self, byte) {
-            (Self::Minus, b'0') => Some(Self::Zero),
-            (Self::Minus, b'1'..=b'9') | (Self::Integer, b'0'..=b'9') => Some(Self::Integer),
-            (Self::Zero | Self::Integer, b'.') => Some(Self::Point),
-            (Self::Point | Self::Fraction, b'0'..=b'9') => Some(Self::Fraction),
-            (Self::Zero | Self::Integer | Self::Fraction, b'e' | b'E') => Some(Self::Exponent),
-            (Self::Exponent, b'+' | b'-') => Some(Self::ExponentSign),
-            (Self::Exponent | Self::ExponentSign | Self::ExponentDigits, b'0'..=b'9') => {
-                Some(Self::ExponentDigits)
-            }
-            _ => None,
+/// What `byte` means in `state`, and which state follows.
+#[expect(clippy::match_same_arms, reason = "what stands in front of the blanks has none")]
+const fn turn(state: State, byte: u8) -> (State, Step) {
+    #[allow(clippy::enum_glob_use, reason = "nearly all of them are named here")]
+    use State::*;
+    use Step::{Nothing, Wrong};
+    match (state, byte) {
+        (InKey, b'"') => (Colon, Step::KeyEnd),
+        (InString, b'"') => (AfterValue, Step::StringEnd),
+
+        (Minus, b'0') => (Zero, Nothing),
+        (Minus, b'1'..=b'9') | (Integer, b'0'..=b'9') => (Integer, Nothing),
+        (Zero | Integer, b'.') => (Point, Nothing),
+        (Point | Fraction, b'0'..=b'9') => (Fraction, Nothing),
+        (Zero | Integer | Fraction, b'e' | b'E') => (Exponent, Nothing),
+        (Exponent, b'+' | b'-') => (ExponentSign, Nothing),
+        (Exponent | ExponentSign | ExponentDigits, b'0'..=b'9') => (ExponentDigits, Nothing),
+        (Zero | Integer | Fraction | ExponentDigits, _) => (AfterValue, Step::NumberEnd),
+
+        (T, b'r') => (Tr, Nothing),
+        (Tr, b'u') => (Tru, Nothing),
+        (F, b'a') => (Fa, Nothing),
+        (Fa, b'l') => (Fal, Nothing),
+        (Fal, b's') => (Fals, Nothing),
+        (N, b'u') => (Nu, Nothing),
+        (Nu, b'l') => (Nul, Nothing),
+        (Tru | Fals, b'e') | (Nul, b'l') => (AfterValue, Step::LiteralEnd),
+
+        (T | Tr | Tru | F | Fa | Fal | Fals | N | Nu | Nul, _) => (state, Wrong),
+        (Minus | Point | Exponent | ExponentSign | InKey | InString, _) => (state, Wrong),
+        (_, b' ' | b'\t' | b'\n' | b'\r') => (state, Nothing),
+
+        (FirstItemOrClose | AfterItem, b']') | (FirstKeyOrClose | AfterMember, b'}') => {
+            (AfterValue, Step::Close)
         }
+        (AfterItem, b',') => (Value, Step::Comma),
+        (AfterMember, b',') => (Key, Step::Comma),
+        (FirstKeyOrClose | Key, b'"') => (InKey, Step::KeyStart),
+        (Colon, b':') => (Value, Nothing),
+
+        (Value | FirstItemOrClose, b'{') => (FirstKeyOrClose, Step::OpenObject),
+        (Value | FirstItemOrClose, b'[') => (FirstItemOrClose, Step::OpenArray),
+        (Value | FirstItemOrClose, b'"') => (InString, Step::StringStart),
+        (Value | FirstItemOrClose, b't') => (T, Step::ScalarStart),
+        (Value | FirstItemOrClose, b'f') => (F, Step::ScalarStart),
+        (Value | FirstItemOrClose, b'n') => (N, Step::ScalarStart),
+        (Value | FirstItemOrClose, b'-') => (Minus, Step::ScalarStart),
+        (Value | FirstItemOrClose, b'0') => (Zero, Step::ScalarStart),
+        (Value | FirstItemOrClose, b'1'..=b'9') => (Integer, Step::ScalarStart),
+        _ => (state, Wrong),
     }
 }
+
+/// [`turn`] for every state and byte.
+static TURNS: [[(State, Step); 256]; STATES.len()] = {
+    let (mut turns, mut row) = ([[(State::Value, Step::Wrong); 256]; STATES.len()], 0);
+    while row < turns.len() {
+        assert!(STATES[row] as usize == row, "the list has the order of the enum");
+        let mut byte = 0_u8;
+        loop {
+            turns[row][byte as usize] = turn(STATES[row], byte);
+            if byte == u8::MAX {
+                break;
+            }
+            byte += 1;
+        }
+        row += 1;
+    }
+    turns
+};
 
 /// The machine.
 #[derive(Debug)]
 pub(super) struct Grammar {
     state: State,
+    /// What follows a value in the container that is open.
+    after_value: State,
     /// The open containers, `true` for an object.
     open: Vec<bool>,
-    /// Whether the string that is being read is a key.
-    key: bool,
 }
 
 impl Default for Grammar {
     fn default() -> Self {
-        Self { state: State::Value, open: Vec::new(), key: false }
+        Self { state: State::Value, after_value: State::Complete, open: Vec::new() }
     }
 }
 
@@ -125,289 +198,72 @@ impl Grammar {
     }
 
     pub(super) fn in_key(&self) -> bool {
-        self.key
+        self.state == State::InKey
     }
 
-    /// How many of `bytes` belong to the string that is being read, short escapes included; 0 outside one.
-    /// The quote that ends it, a `\u` escape and an escape cut in two are left to [`Self::step`].
-    pub(super) fn string_run(&self, bytes: &[u8], offset: usize) -> Result<usize, ScanError> {
-        if self.state != State::String {
-            return Ok(0);
+    pub(super) fn in_string(&self) -> bool {
+        self.state == State::InString
+    }
+
+    /// Takes one byte; of a string only the quotes.
+    #[inline]
+    pub(super) fn step(&mut self, byte: u8) -> Step {
+        let (state, step) = TURNS[self.state as usize][usize::from(byte)];
+        match step {
+            Step::Wrong => return step,
+            Step::OpenObject | Step::OpenArray if self.open.len() == MAX_DEPTH => return Step::Wrong,
+            Step::OpenObject | Step::OpenArray => self.open(step == Step::OpenObject),
+            Step::Close => self.close(),
+            _ => {}
         }
-        let mut run = 0;
-        while let Some(block) = bytes[run..].first_chunk::<BLOCK>() {
-            let Block { stops, whole } = look(block);
-            if stops != 0 {
-                run += stops.trailing_zeros() as usize;
-                return end_of_run(bytes, run, offset);
-            }
-            run += whole;
-        }
-        loop {
-            run += bytes[run..].iter().take_while(|byte| !is_special(**byte)).count();
-            match bytes[run..] {
-                [b'\\', escaped, ..] if SHORT_ESCAPES[usize::from(escaped)] => run += 2,
-                _ => return end_of_run(bytes, run, offset),
-            }
-        }
-    }
-
-    /// How many of `bytes` are white space between tokens, as indented documents have much of; 0 where
-    /// white space would be part of a token.
-    pub(super) fn blank_run(&self, bytes: &[u8]) -> usize {
-        if matches!(
-            self.state,
-            State::Number(_) | State::Literal(_) | State::String | State::Escape | State::Hex(_)
-        ) {
-            return 0;
-        }
-        bytes.iter().position(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).unwrap_or(bytes.len())
-    }
-
-    /// Takes one byte.
-    pub(super) fn step(&mut self, byte: u8, offset: usize) -> Result<Step, ScanError> {
-        let fail = |expected| Err(error(offset, expected, Some(byte)));
-        match self.state {
-            State::String | State::Escape | State::Hex(_) => self.string(byte, offset),
-            State::Number(part) => match part.next(byte) {
-                Some(next) => Ok(self.go(State::Number(next), Step::Nothing)),
-                None if part.may_end() => {
-                    let after = self.after_value();
-                    Ok(self.go(after, Step::NumberEnd))
-                }
-                None => fail("a digit"),
-            },
-            State::Literal(rest) => match rest {
-                [last] if *last == byte => {
-                    let after = self.after_value();
-                    Ok(self.go(after, Step::ScalarEnd))
-                }
-                [first, rest @ ..] if *first == byte => Ok(self.go(State::Literal(rest), Step::Nothing)),
-                _ => fail("true, false or null"),
-            },
-            _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => Ok(Step::Nothing),
-            State::FirstValueOrClose if byte == b']' => Ok(self.close()),
-            State::Value | State::FirstValueOrClose => self.value(byte, offset),
-            State::FirstKeyOrClose if byte == b'}' => Ok(self.close()),
-            State::FirstKeyOrClose | State::Key if byte == b'"' => {
-                self.key = true;
-                Ok(self.go(State::String, Step::KeyStart))
-            }
-            State::FirstKeyOrClose => fail("a key in quotes or '}'"),
-            State::Key => fail("a key in quotes"),
-            State::Colon if byte == b':' => Ok(self.go(State::Value, Step::Nothing)),
-            State::Colon => fail("':' after the key"),
-            State::AfterValue => match (self.open.last(), byte) {
-                (Some(true), b',') => Ok(self.go(State::Key, Step::Comma)),
-                (Some(false), b',') => Ok(self.go(State::Value, Step::Comma)),
-                (Some(true), b'}') | (Some(false), b']') => Ok(self.close()),
-                (Some(true), _) => fail("',' or '}' after the value"),
-                _ => fail("',' or ']' after the value"),
-            },
-            State::Complete => fail("nothing more after the document"),
-        }
-    }
-
-    /// The document must be complete here.
-    pub(super) fn finish(&self, offset: usize) -> Result<(), ScanError> {
-        match self.state {
-            State::Complete => Ok(()),
-            State::Number(part) if part.may_end() && self.open.is_empty() => Ok(()),
-            State::String | State::Escape | State::Hex(_) => {
-                Err(error(offset, "the closing quote of a string", None))
-            }
-            State::Value if self.open.is_empty() => Err(error(offset, "a JSON document", None)),
-            _ => Err(error(offset, "the rest of the document", None)),
-        }
-    }
-
-    fn string(&mut self, byte: u8, offset: usize) -> Result<Step, ScanError> {
-        let next = match (self.state, byte) {
-            (State::String, b'"') => {
-                let was_key = std::mem::take(&mut self.key);
-                let (state, step) = if was_key {
-                    (State::Colon, Step::KeyEnd)
-                } else {
-                    (self.after_value(), Step::ScalarEnd)
-                };
-                return Ok(self.go(state, step));
-            }
-            (State::String, b'\\') => State::Escape,
-            (State::Escape, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => State::String,
-            (State::Escape, b'u') => State::Hex(4),
-            (State::Hex(1), byte) if byte.is_ascii_hexdigit() => State::String,
-            (State::Hex(left), byte) if byte.is_ascii_hexdigit() => State::Hex(left - 1),
-            (State::Hex(_), _) => return Err(error(offset, "four hex digits after \\u", Some(byte))),
-            _ => {
-                return Err(error(offset, "one of \" \\ / b f n r t u after a back-slash", Some(byte)));
-            }
-        };
-        Ok(self.go(next, Step::Escaped))
-    }
-
-    fn value(&mut self, byte: u8, offset: usize) -> Result<Step, ScanError> {
-        let state = match byte {
-            b'{' | b'[' => {
-                if self.open.len() == MAX_DEPTH {
-                    return Err(error(offset, "at most 1024 levels of nesting", Some(byte)));
-                }
-                let object = byte == b'{';
-                self.open.push(object);
-                self.state = if object { State::FirstKeyOrClose } else { State::FirstValueOrClose };
-                return Ok(Step::Open { object });
-            }
-            b'"' => State::String,
-            b't' => State::Literal(b"rue"),
-            b'f' => State::Literal(b"alse"),
-            b'n' => State::Literal(b"ull"),
-            b'-' => State::Number(NumberPart::Minus),
-            b'0' => State::Number(NumberPart::Zero),
-            b'1'..=b'9' => State::Number(NumberPart::Integer),
-            _ => return Err(error(offset, "a value", Some(byte))),
-        };
-        Ok(self.go(state, Step::ScalarStart))
-    }
-
-    fn close(&mut self) -> Step {
-        self.open.pop();
-        let after = self.after_value();
-        self.go(after, Step::Close)
-    }
-
-    fn after_value(&self) -> State {
-        if self.open.is_empty() { State::Complete } else { State::AfterValue }
-    }
-
-    fn go(&mut self, state: State, step: Step) -> Step {
-        self.state = state;
+        self.state = if state == State::AfterValue { self.after_value } else { state };
         step
     }
-}
 
-fn error(offset: usize, expected: &'static str, found: Option<u8>) -> ScanError {
-    ScanError { offset, expected, found }
-}
-
-/// A run that ends where something special is; a control character is an error.
-fn end_of_run(bytes: &[u8], run: usize, offset: usize) -> Result<usize, ScanError> {
-    match bytes.get(run) {
-        Some(byte) if *byte < 0x20 => {
-            Err(error(offset + run, "an escape such as \\n inside a string", Some(*byte)))
-        }
-        _ => Ok(run),
+    fn open(&mut self, object: bool) {
+        self.open.push(object);
+        self.after_value = if object { State::AfterMember } else { State::AfterItem };
     }
-}
 
-/// Whether a byte means something inside a string: a quote, a back-slash, a control character.
-const fn is_special(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\\') || byte < 0x20
-}
-
-/// The bytes that are all of an escape behind the back-slash.
-const SHORT_ESCAPES: [bool; 256] = {
-    let (mut table, bytes, mut at) = ([false; 256], b"\"\\/bfnrt", 0);
-    while at < bytes.len() {
-        table[bytes[at] as usize] = true;
-        at += 1;
+    fn close(&mut self) {
+        self.open.pop();
+        self.after_value = match self.open.last() {
+            Some(true) => State::AfterMember,
+            Some(false) => State::AfterItem,
+            None => State::Complete,
+        };
     }
-    table
-};
 
-/// Bytes that are looked at together, one bit for each.
-const BLOCK: usize = 64;
-
-/// What a block of a string's inside is.
-struct Block {
-    /// Where the run may end: unescaped quotes, control characters, back-slashes of long or wrong escapes.
-    stops: u64,
-    /// Bytes that belong to the run if it does not: a back-slash at the end is left to the next block.
-    whole: usize,
-}
-
-/// Looks at a block almost without branches: code in JSON has an escape every few bytes, which no processor
-/// foresees. Bodies are mostly strings, so this decides what a scan costs.
-fn look(block: &[u8; BLOCK]) -> Block {
-    let (quote, back_slash) = (bits(block, |bytes| is(bytes, b'"')), bits(block, |bytes| is(bytes, b'\\')));
-    let control = bits(block, |bytes| bytes.simd_eq(bytes.min(u8x16::splat(0x1f))));
-    let (escaped, open) = escaped(back_slash);
-    let wrong = wrong_escapes(block, escaped);
-    let stops = ((quote | control) & !escaped) | (wrong >> 1);
-    Block { stops, whole: BLOCK - usize::from(open) }
-}
-
-/// Of the escaped bytes those that are no whole escape.
-fn wrong_escapes(block: &[u8; BLOCK], escaped: u64) -> u64 {
-    let (mut left, mut wrong) = (escaped, 0);
-    while left != 0 {
-        let at = left.trailing_zeros();
-        let short = SHORT_ESCAPES[usize::from(block[at as usize % BLOCK])];
-        wrong |= u64::from(!short) << at;
-        left &= left - 1;
-    }
-    wrong
-}
-
-fn is(bytes: u8x16, byte: u8) -> u8x16 {
-    bytes.simd_eq(u8x16::splat(byte))
-}
-
-fn bits(block: &[u8; BLOCK], test: impl Fn(u8x16) -> u8x16) -> u64 {
-    let (quarters, _) = block.as_chunks::<16>();
-    let bits = |quarter: &[u8; 16]| u64::from(test(u8x16::new(*quarter)).to_bitmask());
-    quarters.iter().rev().fold(0, |sum, quarter| (sum << 16) | bits(quarter))
-}
-
-/// The bytes that a back-slash in front of them escapes, and whether the last byte begins an escape. Of a
-/// row of back-slashes every other one escapes; subtraction carries that along the row
-/// (Langdale and Lemire, "Parsing gigabytes of JSON per second", 3.1.1).
-fn escaped(back_slash: u64) -> (u64, bool) {
-    const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
-    let codes = ((back_slash << 1) | ODD).wrapping_sub(back_slash) ^ ODD;
-    (codes ^ back_slash, (codes & back_slash) >> 63 == 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// The same, a byte at a time.
-    fn by_steps(bytes: &[u8]) -> Result<usize, ScanError> {
-        let mut grammar = Grammar { state: State::String, open: vec![true], key: false };
-        let mut run = 0;
-        for (at, byte) in bytes.iter().enumerate() {
-            match (grammar.state, byte) {
-                (State::String, b'"') | (State::Escape, b'u') => break,
-                (State::String, byte) if *byte < 0x20 => return Err(error(at, "", Some(*byte))),
-                (State::String, byte) if *byte != b'\\' => {}
-                (State::Escape, _) if grammar.step(*byte, at).is_err() => break,
-                (State::Escape, _) => {}
-                _ => drop(grammar.step(*byte, at)),
+    /// What should have come in place of a wrong `byte`.
+    pub(super) fn expected(&self, byte: u8) -> &'static str {
+        match (self.state, byte) {
+            // the only reason for which they can be wrong there
+            (State::Value | State::FirstItemOrClose, b'{' | b'[') => "at most 1024 levels of nesting",
+            (State::Value | State::FirstItemOrClose, _) => "a value",
+            (State::FirstKeyOrClose, _) => "a key in quotes or '}'",
+            (State::Key, _) => "a key in quotes",
+            (State::Colon, _) => "':' after the key",
+            (State::AfterMember, _) => "',' or '}' after the value",
+            (State::AfterItem, _) => "',' or ']' after the value",
+            (State::InKey | State::InString, ..0x20) => "an escape such as \\n inside a string",
+            (State::InKey | State::InString, _) => {
+                "one of \" \\ / b f n r t after a back-slash, or u and four hex digits"
             }
-            if grammar.state == State::String {
-                run = at + 1;
-            }
+            (State::Minus | State::Point | State::Exponent | State::ExponentSign, _) => "a digit",
+            (State::Complete, _) => "nothing more after the document",
+            _ => "true, false or null",
         }
-        Ok(run)
     }
 
-    proptest! {
-        #[test]
-        fn a_run_is_what_the_steps_say(
-            bytes in prop::collection::vec(any::<u8>(), 0..200),
-            kind in 0..3_u8,
-        ) {
-            // text is mostly plain: without this most inputs would end at once
-            let letter = |byte: u8| match kind {
-                0 => byte,
-                1 => if byte < 8 { b'\\' } else if byte < 20 { b'n' } else { byte | 0x40 },
-                _ => byte % 96 + 0x20,
-            };
-            let bytes: Vec<u8> = bytes.into_iter().map(letter).collect();
-            let grammar = Grammar { state: State::String, open: vec![true], key: false };
-            let run = grammar.string_run(&bytes, 0).map_err(|error| error.offset);
-            prop_assert_eq!(run, by_steps(&bytes).map_err(|error| error.offset));
+    /// The document must be complete here; an error is what should have come.
+    pub(super) fn finish(&self) -> Result<(), &'static str> {
+        let may_end = matches!(TURNS[self.state as usize][usize::from(b' ')].1, Step::NumberEnd);
+        match self.state {
+            State::Complete => Ok(()),
+            _ if may_end && self.open.is_empty() => Ok(()),
+            State::InKey | State::InString => Err("the closing quote of a string"),
+            State::Value if self.open.is_empty() => Err("a JSON document"),
+            _ => Err("the rest of the document"),
         }
     }
 }

@@ -7,13 +7,17 @@
 //! proportion to the document.
 
 mod grammar;
+mod marks;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 
+use fearless_simd::{Level, Simd, dispatch};
+
 pub use grammar::ScanError;
 use grammar::{Grammar, Step};
+use marks::{BLOCK, Marker, Marks};
 
 /// A wanted value longer than this is reported without its text.
 const CAPTURE_LIMIT: usize = 64 * 1024;
@@ -80,6 +84,9 @@ pub struct Scanner {
     grammar: Grammar,
     /// Bytes of the document before the current chunk.
     offset: usize,
+    marker: Marker,
+    /// Where in the current chunk the open string begins or goes on.
+    text_from: usize,
     root: Option<Root>,
     key: Vec<u8>,
     key_start: usize,
@@ -98,6 +105,8 @@ impl Scanner {
             wanted,
             grammar: Grammar::default(),
             offset: 0,
+            marker: Marker::default(),
+            text_from: 0,
             root: None,
             key: Vec::new(),
             key_start: 0,
@@ -118,24 +127,13 @@ impl Scanner {
 
     /// Takes the next piece of the document.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), ScanError> {
-        let mut at = 0;
-        while at < chunk.len() {
-            let run = self.grammar.string_run(&chunk[at..], self.offset + at)?;
-            if run > 0 {
-                self.string_bytes(&chunk[at..at + run]);
-                at += run;
-                continue;
-            }
-            let blank = self.grammar.blank_run(&chunk[at..]);
-            if blank > 0 {
-                at += blank;
-                continue;
-            }
-            let step = self.grammar.step(chunk[at], self.offset + at)?;
-            self.apply(step, chunk, at);
-            // the byte that ended a number belongs to what follows
-            at += usize::from(step != Step::NumberEnd);
+        dispatch!(Level::new(), simd => self.push_blocks(simd, chunk))?;
+        if self.grammar.in_string() {
+            self.strings.part(&chunk[self.text_from..]);
+        } else if self.grammar.in_key() {
+            self.key_bytes(&chunk[self.text_from..]);
         }
+        self.text_from = 0;
         if let Some(reading) = &mut self.reading {
             reading.copy(chunk, chunk.len());
             reading.copy_from = 0;
@@ -144,9 +142,71 @@ impl Scanner {
         Ok(())
     }
 
+    #[expect(
+        clippy::inline_always,
+        reason = "code that uses vectors is made anew for each kind of processor"
+    )]
+    #[inline(always)]
+    fn push_blocks<S: Simd>(&mut self, simd: S, chunk: &[u8]) -> Result<(), ScanError> {
+        let (blocks, rest) = chunk.as_chunks();
+        let mut at = 0;
+        for block in blocks {
+            let marks = self.marker.mark(simd, block, u64::BITS);
+            self.read(chunk, at, &marks)?;
+            at += BLOCK;
+        }
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let (mut block, mut length) = ([0; BLOCK], 0);
+        for (place, byte) in block.iter_mut().zip(rest) {
+            *place = *byte;
+            length += 1;
+        }
+        let marks = self.marker.mark(simd, &block, length);
+        self.read(chunk, at, &marks)
+    }
+
+    /// Reads what is marked in the block at `start`.
+    fn read(&mut self, chunk: &[u8], start: usize, marks: &Marks) -> Result<(), ScanError> {
+        let Marks { tokens, wrong } = *marks;
+        let before_wrong = (wrong & wrong.wrapping_neg()).wrapping_sub(1);
+        let mut left = tokens & before_wrong;
+        while left != 0 {
+            let at = start + left.trailing_zeros() as usize;
+            self.token(chunk, at)?;
+            left &= left - 1;
+        }
+        if wrong == 0 { Ok(()) } else { Err(self.error(chunk, start + wrong.trailing_zeros() as usize)) }
+    }
+
+    fn token(&mut self, chunk: &[u8], at: usize) -> Result<(), ScanError> {
+        let mut step = self.grammar.step(chunk[at]);
+        if step == Step::NumberEnd {
+            self.value_ends(chunk, at);
+            // the byte that ended a number belongs to what follows
+            step = self.grammar.step(chunk[at]);
+        }
+        match step {
+            Step::Nothing => Ok(()),
+            Step::Wrong => Err(self.error(chunk, at)),
+            _ => {
+                self.apply(step, chunk, at);
+                Ok(())
+            }
+        }
+    }
+
+    #[cold]
+    fn error(&self, chunk: &[u8], at: usize) -> ScanError {
+        let byte = chunk[at];
+        ScanError { offset: self.offset + at, expected: self.grammar.expected(byte), found: Some(byte) }
+    }
+
     /// Ends the document, which must be complete.
     pub fn finish(self) -> Result<Scan, ScanError> {
-        self.grammar.finish(self.offset)?;
+        let offset = self.offset;
+        self.grammar.finish().map_err(|expected| ScanError { offset, expected, found: None })?;
         Ok(Scan {
             root: self.root.unwrap_or(Root::Scalar),
             members: self.members,
@@ -170,25 +230,25 @@ impl Scanner {
         self.grammar.depth() == if self.root == Some(Root::Array) { 2 } else { 1 }
     }
 
-    fn string_bytes(&mut self, run: &[u8]) {
-        if !self.grammar.in_key() {
-            self.strings.bytes(run);
-        } else if self.at_member_level() {
+    /// A part of the open key.
+    fn key_bytes(&mut self, part: &[u8]) {
+        if self.at_member_level() {
             let room = KEY_LIMIT.saturating_sub(self.key.len());
-            self.key.extend_from_slice(&run[..run.len().min(room)]);
+            self.key.extend_from_slice(&part[..part.len().min(room)]);
         }
     }
 
     fn apply(&mut self, step: Step, chunk: &[u8], at: usize) {
         let position = self.offset + at;
         match step {
-            Step::Nothing => {}
+            Step::Nothing | Step::NumberEnd | Step::Wrong => {}
             Step::Comma => {
                 if self.at_member_level() {
                     self.comma = Some(position);
                 }
             }
             Step::KeyStart => {
+                self.text_from = at + 1;
                 if self.at_member_level() {
                     self.key.clear();
                     self.key_start = position;
@@ -196,32 +256,38 @@ impl Scanner {
             }
             Step::KeyEnd => {
                 if self.at_member_level() {
+                    self.key_bytes(&chunk[self.text_from..at]);
                     self.expecting = self.wanted_name();
                 }
             }
-            Step::Escaped => self.string_bytes(&chunk[at..=at]),
+            Step::StringStart => {
+                self.text_from = at + 1;
+                self.value_starts(Root::Scalar, position, at);
+            }
             Step::ScalarStart => self.value_starts(Root::Scalar, position, at),
-            Step::Open { object } => {
-                self.value_starts(if object { Root::Object } else { Root::Array }, position, at);
+            Step::OpenObject | Step::OpenArray => {
+                let kind = if step == Step::OpenObject { Root::Object } else { Root::Array };
+                self.value_starts(kind, position, at);
                 if self.at_member_level() {
                     self.comma = None;
                 }
             }
-            Step::ScalarEnd | Step::Close => self.value_ends(chunk, at + 1),
-            Step::NumberEnd => self.value_ends(chunk, at),
+            Step::StringEnd => {
+                self.strings.ends(&chunk[self.text_from..at]);
+                self.value_ends(chunk, at + 1);
+            }
+            Step::LiteralEnd | Step::Close => self.value_ends(chunk, at + 1),
         }
     }
 
     fn value_starts(&mut self, kind: Root, position: usize, at: usize) {
         self.root.get_or_insert(kind);
-        self.strings.value_starts();
         if let Some(name) = self.expecting.take() {
             self.reading = Some(Reading { name, start: position, copy_from: at, text: Vec::new() });
         }
     }
 
     fn value_ends(&mut self, chunk: &[u8], end: usize) {
-        self.strings.value_ends();
         if !self.at_member_level() {
             return;
         }
@@ -280,25 +346,28 @@ impl StringStats {
     /// How much of a string is looked at for a space.
     const LOOK_AT: u64 = 256;
 
-    fn value_starts(&mut self) {
-        self.length = 0;
-        self.spaced = false;
-    }
-
-    fn bytes(&mut self, run: &[u8]) {
+    /// A part of a string that goes on.
+    fn part(&mut self, part: &[u8]) {
         if self.length < Self::LOOK_AT && !self.spaced {
-            let look = usize::try_from(Self::LOOK_AT - self.length).unwrap_or(usize::MAX).min(run.len());
-            self.spaced = memchr::memchr2(b' ', b'\\', &run[..look]).is_some();
+            let look = usize::try_from(Self::LOOK_AT - self.length).unwrap_or(usize::MAX).min(part.len());
+            self.spaced = memchr::memchr2(b' ', b'\\', &part[..look]).is_some();
         }
-        self.length += run.len() as u64;
+        self.length += part.len() as u64;
     }
 
-    fn value_ends(&mut self) {
-        let length = std::mem::take(&mut self.length);
-        if length >= MEDIA_LENGTH && !self.spaced {
-            self.media_parts += 1;
+    /// The last part of a string.
+    fn ends(&mut self, part: &[u8]) {
+        if self.length + (part.len() as u64) < MEDIA_LENGTH {
+            // the usual case: too short to be media, so that it need not be looked at
+            self.text_bytes += self.length + part.len() as u64;
         } else {
-            self.text_bytes += length;
+            self.part(part);
+            if self.spaced {
+                self.text_bytes += self.length;
+            } else {
+                self.media_parts += 1;
+            }
         }
+        (self.length, self.spaced) = (0, false);
     }
 }

@@ -75,6 +75,11 @@ fn errors_name_the_place_and_what_was_expected() {
         ("{\"a\":\"x", "not valid JSON at byte 7: expected the closing quote of a string, found the end"),
         ("{}x", "not valid JSON at byte 2: expected nothing more after the document, found a letter"),
         ("[01]", "not valid JSON at byte 2: expected ',' or ']' after the value, found a digit"),
+        ("[1 2]", "not valid JSON at byte 3: expected ',' or ']' after the value, found a digit"),
+        (
+            "\"\\u00g0\"",
+            "not valid JSON at byte 5: expected one of \" \\ / b f n r t after a back-slash, or u and four hex digits, found a letter",
+        ),
         (
             "\"\n\"",
             "not valid JSON at byte 1: expected an escape such as \\n inside a string, found control character 0x0a",
@@ -128,7 +133,27 @@ fn json_text() -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
+/// A string that may be none: escapes whole and in parts, so long that they fall on any place of a block.
+fn string_text() -> impl Strategy<Value = Vec<u8>> {
+    let usual =
+        prop::sample::select(vec!["plain text", "x", "\\n", "\\\\", "\\\"", "\\/", "\\u00e9", "\\uABCD"]);
+    let rare = prop::sample::select(vec!["\\", "\"", "\\u", "\\u12", "\\x", "\n", "12", "\\\\u", "\u{7f}"]);
+    (prop::collection::vec(usual, 0..60), prop::collection::vec((any::<prop::sample::Index>(), rare), 0..3))
+        .prop_map(|(mut pieces, rare)| {
+            for (index, piece) in rare {
+                pieces.insert(index.index(pieces.len() + 1), piece);
+            }
+            format!("\"{}\"", pieces.concat()).into_bytes()
+        })
+}
+
 proptest! {
+    #[test]
+    fn accepts_the_strings_that_a_json_parser_accepts(document in string_text()) {
+        let reference = serde_json::from_slice::<serde::de::IgnoredAny>(&document).is_ok();
+        prop_assert_eq!(Scanner::scan(WANTED, &document).is_ok(), reference);
+    }
+
     #[test]
     fn accepts_exactly_what_a_json_parser_accepts(document in json_text()) {
         prop_assume!(std::str::from_utf8(&document).is_ok());
@@ -137,7 +162,7 @@ proptest! {
     }
 
     #[test]
-    fn any_split_gives_the_same(document in json_text(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
+    fn any_split_gives_the_same(document in prop_oneof![json_text(), string_text()], cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
         let whole = Scanner::scan(WANTED, &document);
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(document.len() + 1)).collect();
         cuts.extend([0, document.len()]);

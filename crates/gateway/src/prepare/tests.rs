@@ -1,6 +1,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use bytes::Buf as _;
 use http_body::Body;
 use penstock_core::{Dialect, Operation, SystemClock};
 use penstock_providers::AuthScheme;
@@ -58,7 +59,8 @@ fn text(mut pieces: Pieces) -> String {
     while let Poll::Ready(Some(frame)) =
         Pin::new(&mut pieces).poll_frame(&mut Context::from_waker(Waker::noop()))
     {
-        bytes.extend(frame.unwrap().into_data().unwrap());
+        let mut slices = frame.unwrap().into_data().unwrap();
+        bytes.extend_from_slice(&slices.copy_to_bytes(slices.remaining()));
     }
     assert!(pieces.is_end_stream());
     assert_eq!(announced, Some(bytes.len() as u64), "the announced length is the real one");

@@ -10,6 +10,7 @@ use penstock_providers::{ProviderRow, ProviderTable};
 
 use super::{Credential, Provider, ProviderSpec, RoutingError};
 use crate::Timeouts;
+use crate::meters::ProviderMeters;
 
 pub(super) fn check_name(what: &'static str, name: &str) -> Result<(), RoutingError> {
     let bad = |problem| Err(RoutingError::BadName { what, name: name.to_owned(), problem });
@@ -67,6 +68,7 @@ pub(super) fn build(
             .iter()
             .filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)))
             .collect(),
+        meters: ProviderMeters::default(),
         models: spec.models.clone(),
         endpoints,
         row: row.clone(),

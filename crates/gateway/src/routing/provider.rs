@@ -11,6 +11,7 @@ use penstock_core::{Dialect, Operation, Timestamp};
 use penstock_providers::{AuthScheme, Catalogue, Price, ProviderRow};
 
 use crate::Timeouts;
+use crate::meters::ProviderMeters;
 
 /// One secret of a provider, ready to be sent.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ pub struct Provider {
     pub timeouts: Timeouts,
     /// Headers it wants when the client sends none.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) meters: ProviderMeters,
     pub(super) models: Vec<(String, Option<Price>)>,
     pub(super) endpoints: HashMap<(Operation, Dialect), Uri>,
 }

@@ -1,17 +1,22 @@
 //! Where clients put their keys.
 
-use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use penstock_control::KEY_PREFIX;
 use penstock_core::Secret;
 use penstock_gateway::PresentedKey;
 use penstock_providers::AuthScheme;
 use percent_encoding::percent_decode_str;
 
+// names that are not parsed again for each request
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const API_KEY: HeaderName = HeaderName::from_static("api-key");
+const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
+
 /// The key of a request: `authorization`, `x-api-key`, `api-key`, `x-goog-api-key` or `?key=`. Where
 /// several stand, one of ours is meant before any other.
 pub(crate) fn present(headers: &HeaderMap, query: Option<&str>) -> Option<PresentedKey> {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = header("authorization").and_then(|value| {
+    let header = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = header(&AUTHORIZATION).and_then(|value| {
         match value.trim().split_once(' ') {
             Some((scheme, key)) => scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned()),
             // the scheme left out, as people do
@@ -20,9 +25,9 @@ pub(crate) fn present(headers: &HeaderMap, query: Option<&str>) -> Option<Presen
     });
     let found = [
         (AuthScheme::Bearer, bearer),
-        (AuthScheme::XApiKey, header("x-api-key").map(str::to_owned)),
-        (AuthScheme::ApiKey, header("api-key").map(str::to_owned)),
-        (AuthScheme::XGoogApiKey, header("x-goog-api-key").map(str::to_owned)),
+        (AuthScheme::XApiKey, header(&X_API_KEY).map(str::to_owned)),
+        (AuthScheme::ApiKey, header(&API_KEY).map(str::to_owned)),
+        (AuthScheme::XGoogApiKey, header(&X_GOOG_API_KEY).map(str::to_owned)),
         (AuthScheme::XGoogApiKey, query.and_then(query_key)),
     ];
     let mut found: Vec<_> = found.into_iter().filter_map(|(scheme, key)| Some((scheme, key?))).collect();

@@ -94,7 +94,15 @@ async fn handle(
     let id = RequestId::new(at);
     let (parts, body) = request.into_parts();
     let ids = Ids::new(id, &parts.headers);
-    let entry = Entry { id, arrived, dialect, operation, status: CLIENT_GONE, bytes: 0 };
+    let entry = Entry {
+        state: Shared::clone(&state),
+        id,
+        arrived,
+        dialect,
+        operation,
+        status: CLIENT_GONE,
+        bytes: 0,
+    };
     let place = match Place::take(&state) {
         Ok(place) => place,
         Err(error) => return refuse(dialect, &ids, &error, body, entry).await,
