@@ -128,7 +128,7 @@ async fn every_broken_store_fails_a_case() {
     for (fault, expected) in faults {
         let mut failed = Vec::new();
         for cases in GROUPS {
-            failed.extend(run("broken", &[], cases, || BrokenHarness::open(fault)).await.failed());
+            failed.extend(run("broken", &[], *cases, || BrokenHarness::open(fault)).await.failed());
         }
         assert!(failed.contains(&expected), "{fault:?} failed {failed:?}");
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use penstock_storage::ErrorKind;
 use penstock_storage::blob::{Key as BlobKey, Prefix};
-use penstock_storage::db::From;
+use penstock_storage::db::TableQuery;
 use penstock_storage::kv::{Keep, Key, Remaining, Ttl};
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ pub(super) async fn fill(harness: &Arc<dyn Harness>) -> Result<(), Failure> {
     adapter.kv().set(&key("key"), "1", Ttl::Forever, Keep::Always).await?;
     adapter.database().raw(TABLE, &[]).await?;
     let row = json!({"id": "a", "note": "there", "v": [1, 0]});
-    data(From::table(adapter.database(), "notes").insert(row).run().await)?;
+    data(TableQuery::on(adapter.database(), "notes").insert(row).run().await)?;
     Ok(adapter.blob().put(&blob("folder/file"), "content".into()).await?)
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn is_as_filled(harness: &Arc<dyn Harness>) -> Outcome {
 async fn look(harness: &Arc<dyn Harness>) -> Outcome {
     let adapter = harness.adapter();
     equal("the entry", adapter.kv().get(&key("key")).await?.as_deref(), Some("1"))?;
-    let rows = From::table(adapter.database(), "notes").select("id, note").run().await;
+    let rows = TableQuery::on(adapter.database(), "notes").select("id, note").run().await;
     equal("the rows", data(rows)?, json!([{"id": "a", "note": "there"}]))?;
     equal("the list", adapter.blob().list(&Prefix::default()).await?, ["folder/file"])?;
     let content = adapter.blob().get(&blob("folder/file")).await?;
@@ -108,7 +108,7 @@ pub(super) async fn counters_and_exchanges_are_errors(harness: Arc<dyn Harness>)
 
 pub(super) async fn queries_are_data_and_error(harness: Arc<dyn Harness>) -> Outcome {
     down(&harness).await?;
-    let notes = || From::table(harness.adapter().database(), "notes");
+    let notes = || TableQuery::on(harness.adapter().database(), "notes");
     for time in TWICE {
         let chains = [
             notes().select("*"),
@@ -129,11 +129,11 @@ pub(super) async fn queries_are_data_and_error(harness: Arc<dyn Harness>) -> Out
 pub(super) async fn a_vector_search_finds_nothing(harness: Arc<dyn Harness>) -> Outcome {
     down(&harness).await?;
     for time in TWICE {
-        let chain = From::table(harness.adapter().database(), "notes").select("*");
+        let chain = TableQuery::on(harness.adapter().database(), "notes").select("*");
         equal(time, chain.vector_search("v", vec![1.0, 0.0], 3, None).await?.len(), 0)?;
     }
     back(&harness).await?;
-    let chain = From::table(harness.adapter().database(), "notes").select("*");
+    let chain = TableQuery::on(harness.adapter().database(), "notes").select("*");
     equal("afterwards", chain.vector_search("v", vec![1.0, 0.0], 3, None).await?.len(), 1)
 }
 

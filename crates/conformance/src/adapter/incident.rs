@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
 use penstock_storage::blob::Key as BlobKey;
-use penstock_storage::db::From;
+use penstock_storage::db::TableQuery;
 use penstock_storage::degrade::{BLOB_TIMEOUT, DB_TIMEOUT, KV_TIMEOUT};
 use penstock_storage::kv::{Keep, Key, Ttl};
 use penstock_storage::{ErrorKind, StorageAdapter};
@@ -32,7 +32,7 @@ async fn read(adapter: &StorageAdapter) -> [Duration; 3] {
         start.elapsed()
     };
     let database = async {
-        let _ = From::table(adapter.database(), "notes").select("*").run().await;
+        let _ = TableQuery::on(adapter.database(), "notes").select("*").run().await;
         start.elapsed()
     };
     let blob = async {
@@ -95,7 +95,7 @@ pub(super) async fn what_a_backend_refuses_is_no_outage(harness: Arc<dyn Harness
     let incr = adapter.kv().incr(&key, 1, Ttl::Forever).await.err().map(|error| error.kind);
     equal("incr", incr, Some(ErrorKind::Conflict))?;
     adapter.kv().del(&key).await?;
-    let taken = From::table(adapter.database(), "notes").insert(json!({"id": "a"})).run().await;
+    let taken = TableQuery::on(adapter.database(), "notes").insert(json!({"id": "a"})).run().await;
     equal("insert", taken.code(), Some("23505"))?;
     let raw = adapter.database().raw("SELECT * FROM nowhere", &[]).await.err().map(|error| error.code);
     equal("raw", raw.as_deref(), Some("42P01"))?;

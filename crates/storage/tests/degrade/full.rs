@@ -11,7 +11,7 @@ use penstock_conformance::servers::skip;
 use penstock_storage::ErrorKind;
 use penstock_storage::db::query::Order;
 use penstock_storage::db::sqlite::SqliteDriver;
-use penstock_storage::db::{Database, From};
+use penstock_storage::db::{Database, TableQuery};
 use penstock_storage::degrade::{DB_TIMEOUT, DegradingDatabase, DegradingKv, KV_TIMEOUT, Pauses};
 use penstock_storage::kv::memory::MemoryKvOptions;
 use penstock_storage::kv::{Keep, Key, KvStore, MemoryKv, Ttl};
@@ -140,7 +140,7 @@ async fn rows_on_a_full_disk() {
     let file = open().await;
     let database = DegradingDatabase::new(file.clone(), Pauses::for_calls(DB_TIMEOUT));
     database.raw("CREATE TABLE IF NOT EXISTS notes (id TEXT PRIMARY KEY, note TEXT)", &[]).await.unwrap();
-    let notes = || From::table(&database, "notes");
+    let notes = || TableQuery::on(&database, "notes");
     let first = json!([{"id": "a", "note": "there"}]);
     assert_eq!(notes().insert(first.clone()).run().await.error, None);
 
@@ -161,6 +161,6 @@ async fn rows_on_a_full_disk() {
     assert_eq!(notes().insert(many.clone()).run().await.error, None);
     file.close().await;
     let again = open().await;
-    let rows = From::table(&*again, "notes").select("*").order("id", Order::default()).run().await;
+    let rows = TableQuery::on(&*again, "notes").select("*").order("id", Order::default()).run().await;
     assert_eq!(rows.data, json!([first[0], many[0], many[1]]));
 }

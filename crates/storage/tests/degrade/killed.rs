@@ -12,7 +12,7 @@ use penstock_storage::db::mysql::MysqlDriver;
 use penstock_storage::db::postgres::PostgresDriver;
 use penstock_storage::db::query::Order;
 use penstock_storage::db::sql::SqlDb;
-use penstock_storage::db::{Database, DbError, From, Outcome, Row};
+use penstock_storage::db::{Database, DbError, Outcome, Row, TableQuery};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const NOTICED: Duration = Duration::from_secs(10);
 
 async fn rows(database: &SqlDb) -> Value {
-    let outcome = From::table(database, "notes").select("id, note").order("id", Order::default()).run().await;
+    let outcome =
+        TableQuery::on(database, "notes").select("id, note").order("id", Order::default()).run().await;
     assert_eq!(outcome.error, None);
     outcome.data
 }
@@ -39,7 +40,7 @@ impl UnderWay {
         let raw = tokio::spawn(async move { waits.raw(sleep, &[]).await });
         let insert = tokio::spawn(async move {
             let rows = json!([{"id": "b", "note": "quick"}, {"id": "c", "note": "slow"}]);
-            From::table(&*inserts, "notes").insert(rows).run().await
+            TableQuery::on(&*inserts, "notes").insert(rows).run().await
         });
         Self { raw, insert }
     }
@@ -100,7 +101,7 @@ async fn a_postgres_that_is_killed_in_the_middle_of_a_query_is_found_again() {
     database.raw(TABLE, &[]).await.unwrap();
     server.execute(&url, TRIGGER).await.unwrap();
     let first = json!([{"id": "a", "note": "there"}]);
-    assert_eq!(From::table(&*database, "notes").insert(first.clone()).run().await.error, None);
+    assert_eq!(TableQuery::on(&*database, "notes").insert(first.clone()).run().await.error, None);
 
     for how in ["its connections are ended", "its processes are killed", "the server is killed"] {
         let under_way = UnderWay::start(&database, "SELECT pg_sleep(60)");
@@ -125,7 +126,7 @@ async fn a_postgres_that_is_killed_in_the_middle_of_a_query_is_found_again() {
         until_it_answers(&database).await;
         assert_eq!(rows(&database).await, first, "after {how}: no row of a write that was not finished");
     }
-    let later = From::table(&*database, "notes").insert(json!({"id": "z", "note": "later"})).run().await;
+    let later = TableQuery::on(&*database, "notes").insert(json!({"id": "z", "note": "later"})).run().await;
     assert_eq!(later.error, None);
 }
 
@@ -146,7 +147,7 @@ async fn a_mariadb_that_is_killed_in_the_middle_of_a_query_is_found_again() {
     );
     server.execute(&trigger).await.unwrap();
     let first = json!([{"id": "a", "note": "there"}]);
-    assert_eq!(From::table(&*database, "notes").insert(first.clone()).run().await.error, None);
+    assert_eq!(TableQuery::on(&*database, "notes").insert(first.clone()).run().await.error, None);
 
     let under_way = UnderWay::start(&database, "SELECT SLEEP(60)");
     let sleeps = |row: &Row| (row.get("State")? == "User sleep").then(|| row.get("Id")?.as_i64())?;
@@ -156,6 +157,6 @@ async fn a_mariadb_that_is_killed_in_the_middle_of_a_query_is_found_again() {
     server.start_again().await.unwrap();
     until_it_answers(&database).await;
     assert_eq!(rows(&database).await, first, "no row of a write that was not finished");
-    let later = From::table(&*database, "notes").insert(json!({"id": "z", "note": "later"})).run().await;
+    let later = TableQuery::on(&*database, "notes").insert(json!({"id": "z", "note": "later"})).run().await;
     assert_eq!(later.error, None);
 }
