@@ -9,7 +9,7 @@ use penstock_conformance::db::chains::agree;
 use penstock_conformance::db::model::ModelHarness;
 use penstock_conformance::db::{filters, keys, read, values, write};
 use penstock_conformance::servers::{libsql::Libsql, mariadb::Mariadb, postgres::Postgres, skip};
-use penstock_conformance::{Failure, run};
+use penstock_conformance::{Capability, Failure, run};
 use penstock_storage::db::Database;
 use penstock_storage::db::libsql::LibsqlDriver;
 use penstock_storage::db::mysql::MysqlDriver;
@@ -84,7 +84,7 @@ async fn the_model_passes_the_cases_of_the_kit() {
     let mut reports = String::new();
     for cases in [read::CASES, filters::CASES, write::CASES, keys::CASES, values::CASES] {
         let open = async || Ok::<_, Failure>(std::sync::Arc::new(ModelHarness::default()) as _);
-        let report = run("model", &[], cases, open).await;
+        let report = run("model", &[Capability::Durable], cases, open).await;
         failed.extend(report.failed());
         reports += &report.to_string();
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use penstock_tests::gateway::Builder;
-use penstock_tests::http::{get, post};
+use penstock_tests::http::{PATIENCE, get, post};
 use penstock_tests::upstream::ScriptedUpstream;
 
 #[tokio::test]
@@ -116,7 +116,15 @@ async fn metrics_tell_what_happened() -> Result<()> {
     let body = r#"{"model":"gpt-4o-mini","messages":[]}"#;
     assert_eq!(post(gateway.at("/v1/chat/completions"), body).send().await?.status, 200);
     gateway.settled().await?;
-    let text = get(gateway.at("/metrics")).send().await?.text();
+    // the journal's figures are brought up to date ten times a second
+    let start = std::time::Instant::now();
+    let text = loop {
+        let text = get(gateway.at("/metrics")).send().await?.text();
+        if text.contains("penstock_journal_pending_settlements 0") || start.elapsed() > PATIENCE {
+            break text;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
     let expected = [
         r#"penstock_requests_total{dialect="openai_chat",operation="generate",status="2xx"} 1"#,
         r#"penstock_tokens_total{provider="openai",model="gpt-4o-mini",kind="output"} 17"#,

@@ -167,7 +167,8 @@ mod tests {
         let groups = groups();
         let rows: usize = groups.iter().map(|group| group.rows.len()).sum();
         let db: usize = db::GROUPS.iter().map(|cases| cases.len()).sum();
-        assert_eq!(rows, kv::CASES.len() + db + blob::CASES.len() + adapter::CASES.len());
+        let control: usize = control::GROUPS.iter().map(|cases| cases.len()).sum();
+        assert_eq!(rows, kv::CASES.len() + db + blob::CASES.len() + adapter::CASES.len() + control);
         for Group { name, rows, backends } in groups {
             assert!(rows.len() >= 10 && backends.len() >= 3, "{name}");
             for row in &rows {

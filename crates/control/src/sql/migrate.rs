@@ -130,8 +130,8 @@ async fn first(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
     }
     for index in indexes() {
         match connection.execute(&index).await {
-            Err(error) if is_there(&error) => {}
-            done => drop(done?),
+            Err(error) if !is_there(&error) => return Err(error),
+            _ => {}
         }
     }
     let version = meta::Entity::find_by_id(super::VERSION_KEY).one(connection).await?;
