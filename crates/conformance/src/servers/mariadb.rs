@@ -20,7 +20,7 @@ pub struct Mariadb {
 }
 
 impl Mariadb {
-    /// The MySQL that [`URL`] names, which is not to be had by a package's name; `None` if it names none.
+    /// The MySQL that `PENSTOCK_TEST_MYSQL_URL` names, which no package of a stable system has; `None` if none.
     pub fn named() -> Option<Self> {
         let url = std::env::var(URL).ok()?;
         Some(Self { url, next: AtomicU32::new(0), server: None })

@@ -1,5 +1,5 @@
 //! The control store in a SQL database, through SeaORM: SQLite, PostgreSQL, MySQL and `MariaDB`. The statements
-//! are built, not written; what is particular to one of them is in [`connect`] and [`migrate`].
+//! are built, not written; what is particular to one of them is in `connect` and `migrate`.
 
 mod commit;
 mod connect;
