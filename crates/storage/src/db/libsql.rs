@@ -11,7 +11,7 @@ use reqwest::{Client, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::sql::{Dialect, Driver, Field, Mode, Rows, Session, SqlDb, Statement, Table};
+use super::sql::{Column, Dialect, Driver, Field, Mode, Ranking, Rows, Session, SqlDb, Statement, Table};
 use super::sqlite::{read_table, refusal};
 use super::value::{Cell, Kind};
 use super::{DbError, code};
@@ -131,6 +131,10 @@ impl Driver for LibsqlDriver {
 
     async fn table(&self, name: &str) -> Result<Option<Table>, DbError> {
         read_table(&mut *self.begin(Mode::Read).await?, name).await
+    }
+
+    fn ranking(&self, _table: &Table, vector: &Column) -> Ranking {
+        if matches!(vector.kind, Kind::Vector(_)) { Ranking::Distance } else { Ranking::None }
     }
 
     async fn close(&self) {}

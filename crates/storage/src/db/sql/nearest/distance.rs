@@ -1,24 +1,27 @@
-//! With pgvector: the server narrows the rows down, and the cosine of those that are left decides.
+//! With pgvector and libSQL: the server narrows the rows down, and the cosine of those that are left decides.
 //!
-//! pgvector computes in 32 bits, so its order is not quite the right one. How far it can be off is known
+//! Both compute in 32 bits, so their order is not quite the right one. How far it can be off is known
 //! ([`doubt`]): a few more rows than wanted are fetched, and if another row could still be one of the best, so
 //! are all that could. An approximate search takes what an index gives, where there is one.
 
 use sea_query::{Alias, Expr, Order, SelectStatement};
 
-use super::super::{Cell, Kind, Mode, Session, Statement};
+use super::super::{Cell, Dialect, Kind, Mode, Session, Statement};
 use super::{Candidate, DbError, LARGEST, Nearest, RANK, Render, Scan, SqlDb};
 
 /// Rows beyond those that are wanted.
 const MORE: usize = 16;
 /// No column has such a name.
 const VECTOR: &str = "penstock vector";
-/// By what an exact search orders rows: their distance, but first those of which pgvector cannot tell it. It
-/// says 1 or nothing where a vector is too long for its squares to be numbers of 32 bits, and also where it
-/// points nowhere, whose cosine is 0.
-const ORDER: &str = "CASE WHEN \"penstock rank\" = 1 OR \"penstock rank\" = 'NaN' \
-                     THEN CASE WHEN vector_norm(\"penstock vector\") > 1e18 THEN -1 ELSE 1 END \
-                     ELSE \"penstock rank\" END";
+/// By what an exact search orders rows: their distance, but first those of which the server cannot tell it.
+/// pgvector says 1 or nothing where a vector is too long for its squares to be numbers of 32 bits, and also where
+/// it points nowhere, whose cosine is 0.
+const ORDER_OF_PGVECTOR: &str = "CASE WHEN \"penstock rank\" = 1 OR \"penstock rank\" = 'NaN' \
+                                 THEN CASE WHEN vector_norm(\"penstock vector\") > 1e18 THEN -1 ELSE 1 END \
+                                 ELSE \"penstock rank\" END";
+/// libSQL says so too, and cannot tell how long a vector is: all of those are looked at.
+const ORDER_OF_LIBSQL: &str = "CASE WHEN \"penstock rank\" = 1 OR \"penstock rank\" IS NULL THEN -1.0 \
+                               ELSE \"penstock rank\" END";
 /// What makes an index thorough: it looks at so many candidates, and goes on if filters leave too few.
 const THOROUGH: [&str; 4] = [
     "SET LOCAL hnsw.ef_search = 400",
@@ -30,7 +33,8 @@ const THOROUGH: [&str; 4] = [
 impl SqlDb {
     pub(super) async fn by_distance(&self, nearest: &Nearest<'_>) -> Result<Vec<Candidate>, DbError> {
         let render = Render::new(self.driver.dialect(), nearest.table);
-        if !nearest.search.exact {
+        let is_pgvector = matches!(render.dialect(), Dialect::Postgres { .. });
+        if is_pgvector && !nearest.search.exact {
             match self.by_index(nearest, nearest.distances(render)?).await {
                 // an older pgvector has other settings
                 Err(error) if error.status < 500 => tracing::debug!(%error, "no approximate search"),
@@ -39,9 +43,11 @@ impl SqlDb {
         }
         let Statement { sql: rows, parameters } = render.dialect().build(&nearest.distances(render)?);
         // the offset is a fence: an index would not give the rows by their order, but about so
-        let rows = format!("SELECT *, {ORDER} FROM ({rows} OFFSET 0) AS found");
+        let (order, fence) =
+            if is_pgvector { (ORDER_OF_PGVECTOR, "OFFSET 0") } else { (ORDER_OF_LIBSQL, "LIMIT -1") };
+        let rows = format!("SELECT *, {order} FROM ({rows} {fence}) AS found");
         let wanted = nearest.wanted();
-        let sql = format!("{rows} ORDER BY {ORDER} LIMIT {wanted}");
+        let sql = format!("{rows} ORDER BY {order} LIMIT {wanted}");
         let mut session = self.driver.begin(Mode::Read).await?;
         let mut scan = nearest.scan();
         let statement = Statement { sql, parameters: parameters.clone() };
@@ -52,7 +58,7 @@ impl SqlDb {
         }
         // the rows are close together
         let farthest = if threshold.is_finite() { 1.0 - threshold + doubt } else { f64::MAX };
-        let sql = format!("{rows} WHERE {ORDER} <= {farthest:e}");
+        let sql = format!("{rows} WHERE {order} <= {farthest:e}");
         let mut scan = nearest.scan();
         nearest.show_all(&mut *session, Statement { sql, parameters }, &mut scan).await?;
         session.commit().await?;
@@ -88,13 +94,19 @@ impl Nearest<'_> {
     /// The rows with vectors that the filters let through, with their distances and vectors in front.
     fn distances(&self, render: Render<'_>) -> Result<SelectStatement, DbError> {
         let quoted = render.dialect().quote(&self.vector.name);
-        let numbers: Vec<String> = self.embedding.to_unit(self.width()).iter().map(f32::to_string).collect();
-        let embedding = format!("[{}]", numbers.join(","));
-        let distance = format!("{quoted} <=> CAST($1 AS vector)");
-        let front = [
-            (Expr::cust_with_values(distance, [embedding]), RANK),
-            (Expr::col(Alias::new(&self.vector.name)), VECTOR),
-        ];
+        let embedding = self.embedding.to_unit(self.width());
+        let distance = if let Dialect::Postgres { .. } = render.dialect() {
+            let numbers: Vec<String> = embedding.iter().map(f32::to_string).collect();
+            let distance = format!("{quoted} <=> CAST($1 AS vector)");
+            Expr::cust_with_values(distance, [format!("[{}]", numbers.join(","))])
+        } else {
+            let bytes: Vec<u8> = embedding.iter().flat_map(|number| number.to_le_bytes()).collect();
+            // two of another width are an error there, and a text is not looked into
+            let fits = format!("typeof({quoted}) = 'blob' AND length({quoted}) = {}", bytes.len());
+            let distance = format!("CASE WHEN {fits} THEN vector_distance_cos({quoted}, ?) END");
+            Expr::cust_with_values(distance, [bytes])
+        };
+        let front = [(distance, RANK), (Expr::col(Alias::new(&self.vector.name)), VECTOR)];
         let mut select = self.ranked(render, front, &self.columns()[1..])?;
         select.and_where(Expr::cust(format!("{quoted} IS NOT NULL")));
         Ok(select)
