@@ -218,6 +218,10 @@ impl Steps {
                 self.values.push(SeaValue::String(Some(value.to_string())));
                 return format!("{same} AND CAST({place} AS DECIMAL(65)) = CAST(? AS DECIMAL(65))");
             }
+            if value.is_null() && self.dialect == (Dialect::Mysql { maria: false }) {
+                // its rows have no value where the document has a null
+                return format!("({place} IS NULL OR {same})");
+            }
             return same;
         }
         match value {
