@@ -46,6 +46,8 @@ impl Mariadb {
         command.args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--max-connections=600"]);
         command.arg("--innodb-flush-log-at-trx-commit=0");
         command.arg(format!("--datadir={}", data.display()));
+        // a server that starts removes the temporary tables of all others from a folder that they share
+        command.arg(format!("--tmpdir={}", folder.path().display()));
         command.arg(format!("--port={}", address.port()));
         command.arg(format!("--socket={}", folder.path().join("socket").display()));
         command.arg(format!("--pid-file={}", folder.path().join("pid").display()));
