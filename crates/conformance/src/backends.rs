@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::Capability::{Bounded, Durable, Flat};
+use crate::Capability::{Bounded, Durable};
 use crate::matrix::results;
 use crate::{Capability, Case, Failure, run};
 
@@ -38,8 +38,7 @@ impl Part {
     pub const fn capabilities(self) -> &'static [Capability] {
         match self {
             Self::Kv => &[Durable, Bounded],
-            Self::Db => &[Durable],
-            Self::Blob => &[Durable, Flat],
+            Self::Db | Self::Blob => &[Durable],
             Self::Adapter | Self::Control => &[],
         }
     }
@@ -59,15 +58,13 @@ pub struct Backend {
 const IN_MEMORY: (Capability, &str) = (Durable, "it is in memory, and gone with its process");
 const SERVERS_ROOM: (Capability, &str) =
     (Bounded, "its room is the server's own affair, and it evicts nothing on our word");
-const FILES_OF_A_SERVER: (Capability, &str) =
-    (Flat, "the server of these tests keeps objects as files, and cannot keep such keys");
 
 /// All of them, in the order of the tables.
 pub const BACKENDS: &[Backend] = &[
     Backend { part: Part::Kv, name: "memory", lacks: &[IN_MEMORY] },
     Backend { part: Part::Kv, name: "file", lacks: &[] },
     Backend { part: Part::Kv, name: "redis", lacks: &[SERVERS_ROOM] },
-    Backend { part: Part::Kv, name: "redis, cluster node", lacks: &[SERVERS_ROOM] },
+    Backend { part: Part::Kv, name: "redis, cluster", lacks: &[SERVERS_ROOM] },
     Backend { part: Part::Kv, name: "upstash", lacks: &[SERVERS_ROOM] },
     Backend { part: Part::Kv, name: "file, degrading", lacks: &[] },
     Backend { part: Part::Db, name: "sqlite", lacks: &[] },
@@ -80,9 +77,9 @@ pub const BACKENDS: &[Backend] = &[
     Backend { part: Part::Db, name: "sqlite, degrading", lacks: &[] },
     Backend { part: Part::Blob, name: "memory", lacks: &[IN_MEMORY] },
     Backend { part: Part::Blob, name: "fs", lacks: &[] },
-    Backend { part: Part::Blob, name: "s3, path style", lacks: &[FILES_OF_A_SERVER] },
-    Backend { part: Part::Blob, name: "s3, virtual hosts", lacks: &[FILES_OF_A_SERVER] },
-    Backend { part: Part::Blob, name: "r2", lacks: &[FILES_OF_A_SERVER] },
+    Backend { part: Part::Blob, name: "s3, path style", lacks: &[] },
+    Backend { part: Part::Blob, name: "s3, virtual hosts", lacks: &[] },
+    Backend { part: Part::Blob, name: "r2", lacks: &[] },
     Backend { part: Part::Blob, name: "fs, degrading", lacks: &[] },
     Backend { part: Part::Adapter, name: "redis, postgres, s3", lacks: &[] },
     Backend { part: Part::Adapter, name: "upstash, mariadb, s3", lacks: &[] },

@@ -46,21 +46,17 @@ pub enum Capability {
     Durable,
     /// It is kept within a number of bytes, and refuses what has no room.
     Bounded,
-    /// Blobs are not files of a server, which has trouble with a key that is the folder of another, with
-    /// names of 1,024 bytes, and with files that go while it lists them.
-    Flat,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Durable, Self::Bounded, Self::Flat];
+    pub const ALL: &[Self] = &[Self::Durable, Self::Bounded];
 
     /// The word for a backend that has it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Durable => "durable",
             Self::Bounded => "bounded",
-            Self::Flat => "flat",
         }
     }
 }

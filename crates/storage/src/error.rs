@@ -58,6 +58,8 @@ pub struct StorageError {
     pub kind: ErrorKind,
     /// Whether to try again.
     pub retry: Retry,
+    /// Whether other calls are answered meanwhile: one node of several is away, and what it has with it.
+    pub is_partial: bool,
     /// Which backend, such as `redis`.
     pub backend: &'static str,
     /// Which operation, such as `kv.get`.
@@ -80,7 +82,7 @@ impl StorageError {
             ErrorKind::Unavailable => Retry::Later,
             _ => Retry::Never,
         };
-        Self { kind, retry, backend, operation, message: message.into(), source: None }
+        Self { kind, retry, is_partial: false, backend, operation, message: message.into(), source: None }
     }
 
     /// Refused before any backend saw it.
@@ -92,6 +94,13 @@ impl StorageError {
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// The same, of which other calls are free or not.
+    #[must_use]
+    pub const fn with_partial(mut self, is_partial: bool) -> Self {
+        self.is_partial = is_partial;
         self
     }
 

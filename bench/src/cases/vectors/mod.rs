@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use penstock_storage::db::sql::SqlDb;
-use penstock_storage::db::{Database as _, TableQuery, VectorSearch};
+use penstock_storage::db::{NearestOptions, TableQuery};
 use serde_json::json;
 
 use super::{Found, Pace, progress};
@@ -126,16 +126,11 @@ async fn compare<C: Contest>(
 
 /// What a module's `vectorSearch` does.
 async fn ask(db: &SqlDb, embedding: &[f32]) -> Result<Vec<f64>> {
-    let query = TableQuery::on(db, "points").select("id, title").query()?;
-    let search = VectorSearch {
-        query,
-        column: "v".to_owned(),
-        embedding: embedding.iter().copied().map(f64::from).collect(),
-        limit: NEAREST,
-        minimum: None,
-        exact: true,
-    };
-    Ok(db.vector_search(&search).await?.into_iter().map(|hit| hit.score).collect())
+    let embedding = embedding.iter().copied().map(f64::from).collect();
+    let options = NearestOptions::at_most(NEAREST);
+    let hits =
+        TableQuery::on(db, "points").select("id, title").vector_search("v", embedding, options).await?;
+    Ok(hits.into_iter().map(|hit| hit.score).collect())
 }
 
 fn agree(scores: &[f64], distances: &[f64]) -> Result<()> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use penstock_storage::ErrorKind;
 use penstock_storage::blob::{Key as BlobKey, Prefix};
-use penstock_storage::db::TableQuery;
+use penstock_storage::db::{NearestOptions, TableQuery};
 use penstock_storage::kv::{Keep, Key, Remaining, Ttl};
 use serde_json::{Value, json};
 
@@ -130,11 +130,11 @@ pub(super) async fn a_vector_search_finds_nothing(harness: Arc<dyn Harness>) -> 
     down(&harness).await?;
     for time in TWICE {
         let chain = TableQuery::on(harness.adapter().database(), "notes").select("*");
-        equal(time, chain.vector_search("v", vec![1.0, 0.0], 3, None).await?.len(), 0)?;
+        equal(time, chain.vector_search("v", vec![1.0, 0.0], NearestOptions::at_most(3)).await?.len(), 0)?;
     }
     back(&harness).await?;
     let chain = TableQuery::on(harness.adapter().database(), "notes").select("*");
-    equal("afterwards", chain.vector_search("v", vec![1.0, 0.0], 3, None).await?.len(), 1)
+    equal("afterwards", chain.vector_search("v", vec![1.0, 0.0], NearestOptions::at_most(3)).await?.len(), 1)
 }
 
 pub(super) async fn raw_sql_is_an_error(harness: Arc<dyn Harness>) -> Outcome {

@@ -36,7 +36,7 @@ cases! { "blob", dyn Harness:
     twelve_megabytes_come_back;
     a_put_replaces_the_whole_blob;
     a_delete_of_nothing_is_nothing;
-    a_folder_is_no_blob requires Flat;
+    a_folder_is_no_blob;
     a_deleted_blob_is_gone;
     a_deleted_blob_can_be_put_again;
     a_healthy_store_says_so;
@@ -54,14 +54,14 @@ cases! { "blob", dyn Harness:
     keys_that_look_like_a_stores_own_files_are_keys;
     keys_that_look_encoded_are_taken_literally;
     a_deep_key_comes_back;
-    a_key_may_be_the_folder_of_another requires Flat;
-    a_key_may_have_1024_bytes requires Flat;
-    long_keys_differ_at_their_ends requires Flat;
+    a_key_may_be_the_folder_of_another;
+    a_key_may_have_1024_bytes;
+    long_keys_differ_at_their_ends;
 
     an_empty_store_lists_nothing;
     an_empty_prefix_lists_all;
     a_prefix_is_a_text_and_not_a_folder;
-    a_prefix_ends_anywhere requires Flat;
+    a_prefix_ends_anywhere;
     other_prefixes_are_not_listed;
     a_list_is_sorted_by_bytes;
     a_folder_is_sorted_by_the_bytes_of_its_keys;
@@ -74,7 +74,7 @@ cases! { "blob", dyn Harness:
     parallel_puts_into_a_new_folder_are_all_there;
     a_delete_beside_a_put_loses_nothing;
     a_list_under_puts_has_every_key_that_stays;
-    a_list_under_deletes_has_every_key_that_stays requires Flat;
+    a_list_under_deletes_has_every_key_that_stays;
 }
 
 /// How many blobs are written at once by [`fill`].

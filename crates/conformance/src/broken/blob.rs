@@ -69,7 +69,7 @@ impl Fault {
 }
 
 /// What a broken store claims, so that all cases run.
-pub const CLAIMS: &[Capability] = &[Capability::Durable, Capability::Flat];
+pub const CLAIMS: &[Capability] = &[Capability::Durable];
 
 /// A store that works, but for its fault.
 #[derive(Clone, Debug)]

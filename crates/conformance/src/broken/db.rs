@@ -22,6 +22,10 @@ pub enum Fault {
     HalfWrite,
     /// Null is equal to null.
     NullMatches,
+    /// A search that has to be exact finds no more than an index might.
+    NearMiss,
+    /// A search that need not be exact finds too little.
+    FarMiss,
 }
 
 /// A database with a fault.
@@ -89,7 +93,12 @@ impl Database for BrokenDb {
     }
 
     async fn vector_search(&self, search: &VectorSearch) -> Result<Vec<Hit>, DbError> {
-        self.inner.vector_search(search).await
+        let mut hits = self.inner.vector_search(search).await?;
+        let misses = if search.exact { Fault::NearMiss } else { Fault::FarMiss };
+        if self.fault == misses && hits.len() > 1 {
+            hits[0] = hits[1].clone();
+        }
+        Ok(hits)
     }
 
     async fn raw(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DbError> {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use penstock_storage::db::TableQuery;
 use penstock_storage::db::query::{Order, Select};
+use penstock_storage::db::{NearestOptions, TableQuery};
 use serde_json::{Value, json};
 
 use super::{Harness, all, data, ids, people, refused};
@@ -199,7 +199,7 @@ async fn names_are_checked(harness: Arc<dyn Harness>) -> Outcome {
             "PS002",
             400,
         )?;
-        let mut search = all(&*db, "people").vector_search(name, vec![1.0], 1, None).await;
+        let mut search = all(&*db, "people").vector_search(name, vec![1.0], NearestOptions::at_most(1)).await;
         holds("a search is refused", search.as_mut().is_err())?;
     }
     Ok(())

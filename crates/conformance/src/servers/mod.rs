@@ -2,7 +2,8 @@
 //! environment variable names.
 //!
 //! A server that is not installed skips its leg, and says so on standard error; `PENSTOCK_REQUIRE`, a list
-//! such as `redis,postgres,s3`, turns that into a failure. Scripts install them: `make services`.
+//! such as `redis,postgres`, turns that into a failure. Scripts install them: `make services`.
+//! Upstash, S3 and AWS's roles have stand-ins that are tasks of the test, and so are always there.
 
 pub mod authority;
 pub mod libsql;

@@ -4,7 +4,7 @@ pub mod reference;
 
 use std::sync::Arc;
 
-use penstock_storage::db::{Database, Hit, TableQuery};
+use penstock_storage::db::{Database, Hit, NearestOptions, TableQuery};
 use serde_json::{Value, json};
 
 use crate::case::cases;
@@ -56,13 +56,15 @@ fn ids(hits: &[Hit]) -> Vec<&str> {
 
 async fn the_nearest_come_first(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
-    let hits = all(&*db, "points").vector_search("v", vec![1.0, 0.1, 0.0], 10, None).await?;
+    let hits =
+        all(&*db, "points").vector_search("v", vec![1.0, 0.1, 0.0], NearestOptions::at_most(10)).await?;
     equal("the order", ids(&hits), ["b", "c", "d", "e", "a"])
 }
 
 async fn scores_are_cosines(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
-    let hits = all(&*db, "points").vector_search("v", vec![5.0, 0.0, 0.0], 10, None).await?;
+    let hits =
+        all(&*db, "points").vector_search("v", vec![5.0, 0.0, 0.0], NearestOptions::at_most(10)).await?;
     for (hit, expected) in hits.iter().zip([1.0, 1.0, 0.5_f64.sqrt(), 0.0, -1.0]) {
         holds(&format!("{} is about {expected}", hit.score), (hit.score - expected).abs() < 1e-6)?;
     }
@@ -71,16 +73,20 @@ async fn scores_are_cosines(harness: Arc<dyn Harness>) -> Outcome {
 
 async fn ties_go_by_id(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
-    let hits = all(&*db, "points").vector_search("v", vec![1.0, 0.0, 0.0], 1, None).await?;
+    let hits =
+        all(&*db, "points").vector_search("v", vec![1.0, 0.0, 0.0], NearestOptions::at_most(1)).await?;
     equal("the first of equals", ids(&hits), ["b"])?;
-    let hits = all(&*db, "points").vector_search("v", vec![0.0, 0.0, 1.0], 10, None).await?;
+    let hits =
+        all(&*db, "points").vector_search("v", vec![0.0, 0.0, 1.0], NearestOptions::at_most(10)).await?;
     equal("all equal", ids(&hits), ["a", "b", "c", "d", "e"])
 }
 
 async fn the_limit_holds(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
     for (limit, expected) in [(0, 0), (2, 2), (99, 5)] {
-        let hits = all(&*db, "points").vector_search("v", vec![1.0, 0.0, 0.0], limit, None).await?;
+        let hits = all(&*db, "points")
+            .vector_search("v", vec![1.0, 0.0, 0.0], NearestOptions::at_most(limit))
+            .await?;
         equal("the number", hits.len(), expected)?;
     }
     Ok(())
@@ -88,28 +94,31 @@ async fn the_limit_holds(harness: Arc<dyn Harness>) -> Outcome {
 
 async fn the_least_score_holds(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
-    let hits = all(&*db, "points").vector_search("v", vec![1.0, 0.0, 0.0], 10, Some(0.5)).await?;
+    let options = NearestOptions { min_score: Some(0.5), ..NearestOptions::at_most(10) };
+    let hits = all(&*db, "points").vector_search("v", vec![1.0, 0.0, 0.0], options).await?;
     equal("the hits", ids(&hits), ["b", "c", "d"])
 }
 
 async fn filters_come_first(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
     let chain = all(&*db, "points").eq("kind", "x").neq("id", "c");
-    let hits = chain.vector_search("v", vec![1.0, 0.0, 0.0], 1, None).await?;
+    let hits = chain.vector_search("v", vec![1.0, 0.0, 0.0], NearestOptions::at_most(1)).await?;
     equal("the hits", ids(&hits), ["e"])
 }
 
 async fn named_columns_are_given(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
     let chain = TableQuery::on(&*db, "points").select("what:kind");
-    let hits = chain.vector_search("v", vec![0.0, 1.0, 0.0], 1, None).await?;
+    let hits = chain.vector_search("v", vec![0.0, 1.0, 0.0], NearestOptions::at_most(1)).await?;
     equal("the row", hits.first().map(|hit| json!(hit.data)), Some(json!({"what": "x"})))
 }
 
 async fn text_and_json_columns_hold_vectors_too(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
     for column in ["t", "j"] {
-        let hits = all(&*db, "points").vector_search(column, vec![1.0, 0.1, 0.0], 10, None).await?;
+        let hits = all(&*db, "points")
+            .vector_search(column, vec![1.0, 0.1, 0.0], NearestOptions::at_most(10))
+            .await?;
         equal(column, ids(&hits), ["b", "c", "d", "e", "a"])?;
     }
     Ok(())
@@ -118,19 +127,20 @@ async fn text_and_json_columns_hold_vectors_too(harness: Arc<dyn Harness>) -> Ou
 async fn rows_without_a_vector_are_left_out(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
     data(TableQuery::on(&*db, "points").update(json!({"t": "no vector"})).eq("id", "b").run().await)?;
-    let hits = all(&*db, "points").vector_search("t", vec![1.0, 0.0, 0.0], 10, None).await?;
+    let hits =
+        all(&*db, "points").vector_search("t", vec![1.0, 0.0, 0.0], NearestOptions::at_most(10)).await?;
     equal("the hits", ids(&hits), ["c", "d", "e", "a"])
 }
 
 async fn a_shorter_embedding_is_padded(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
-    let hits = all(&*db, "points").vector_search("v", vec![0.0, 2.0], 2, None).await?;
+    let hits = all(&*db, "points").vector_search("v", vec![0.0, 2.0], NearestOptions::at_most(2)).await?;
     equal("the hits", ids(&hits), ["e", "d"])
 }
 
 async fn a_longer_one_is_an_error(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
-    let error = all(&*db, "points").vector_search("v", vec![1.0; 4], 2, None).await.err();
+    let error = all(&*db, "points").vector_search("v", vec![1.0; 4], NearestOptions::at_most(2)).await.err();
     equal("the code", error.map(|error| error.code), Some("22000".to_owned()))
 }
 
@@ -157,22 +167,26 @@ async fn more_than_2000_dimensions_work(harness: Arc<dyn Harness>) -> Outcome {
     let unit = |at: usize| (0..3072).map(|n| f64::from(u8::from(n == at))).collect::<Vec<f64>>();
     let rows = json!([{"id": "a", "v": unit(0)}, {"id": "b", "v": unit(3071)}]);
     data(TableQuery::on(&*db, "wide").insert(rows).run().await)?;
-    let hits = TableQuery::on(&*db, "wide").select("id").vector_search("v", unit(3071), 1, None).await?;
+    let hits = TableQuery::on(&*db, "wide")
+        .select("id")
+        .vector_search("v", unit(3071), NearestOptions::at_most(1))
+        .await?;
     equal("the hit", ids(&hits), ["b"])
 }
 
 async fn a_vector_without_direction_scores_0(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
-    let hits = all(&*db, "points").vector_search("v", vec![0.0; 3], 2, None).await?;
+    let hits = all(&*db, "points").vector_search("v", vec![0.0; 3], NearestOptions::at_most(2)).await?;
     equal("the scores", hits.iter().map(|hit| hit.score).collect::<Vec<_>>(), [0.0, 0.0])?;
     equal("the hits", ids(&hits), ["a", "b"])
 }
 
 async fn a_column_that_is_none_is_an_error(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
-    let error = all(&*db, "points").vector_search("nothing", vec![1.0], 1, None).await.err();
+    let error =
+        all(&*db, "points").vector_search("nothing", vec![1.0], NearestOptions::at_most(1)).await.err();
     equal("a column", error.map(|error| error.code), Some("42703".to_owned()))?;
-    let error = all(&*db, "nowhere").vector_search("v", vec![1.0], 1, None).await.err();
+    let error = all(&*db, "nowhere").vector_search("v", vec![1.0], NearestOptions::at_most(1)).await.err();
     equal("a table", error.map(|error| error.code), Some("42P01".to_owned()))
 }
 
@@ -180,7 +194,8 @@ async fn what_is_no_number_is_an_error(harness: Arc<dyn Harness>) -> Outcome {
     let db = points(&*harness).await?;
     let wrong = [(f64::NAN, 0.0), (f64::INFINITY, 0.0), (f64::NEG_INFINITY, 0.0), (1.0, f64::NAN)];
     for (number, least) in wrong {
-        let search = all(&*db, "points").vector_search("v", vec![1.0, number], 2, Some(least));
+        let options = NearestOptions { min_score: Some(least), ..NearestOptions::at_most(2) };
+        let search = all(&*db, "points").vector_search("v", vec![1.0, number], options);
         equal("the code", search.await.err().map(|error| error.code), Some("22P02".to_owned()))?;
     }
     Ok(())

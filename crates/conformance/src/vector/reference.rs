@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use penstock_storage::db::{Database, Hit, Query, TableQuery, VectorSearch};
+use penstock_storage::db::{Database, Hit, NearestOptions, TableQuery};
 use serde_json::{Value, json};
 
 use crate::case::cases;
-use crate::db::{Harness, all, data};
+use crate::db::{Harness, data};
 use crate::{Failure, Outcome, equal, holds};
 
 cases! { "vector", dyn Harness:
@@ -14,6 +14,8 @@ cases! { "vector", dyn Harness:
     it_finds_rows_that_are_close_together;
     an_index_does_not_make_it_inexact;
     an_approximate_search_finds_nearly_all;
+    a_search_in_an_approximate_table_finds_nearly_all;
+    a_search_in_an_approximate_table_may_be_exact;
 }
 
 const WIDE: u32 = 24;
@@ -90,6 +92,12 @@ async fn written(db: &dyn Database, table: &str, rows: u32, shape: Shape) -> Res
     Ok(points)
 }
 
+/// How exact a search is to be: what is said when the table is named, and what by the call.
+type Exactness = (for<'a> fn(TableQuery<'a>) -> TableQuery<'a>, Option<bool>);
+
+/// What holds where nobody says anything.
+const EXACT: Exactness = (|table| table, None);
+
 /// What is wanted of a table.
 struct Wanted<'a> {
     table: &'a str,
@@ -101,12 +109,11 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    async fn found(&self, db: &dyn Database, exact: bool) -> Result<Vec<Hit>, Failure> {
-        let query: Query = all(db, self.table).gte("kind", self.least_kind).query()?;
-        let (column, embedding) = (self.column.to_owned(), self.embedding.to_vec());
-        let search =
-            VectorSearch { query, column, embedding, limit: self.limit, minimum: self.minimum, exact };
-        Ok(db.vector_search(&search).await?)
+    async fn found(&self, db: &dyn Database, exactness: Exactness) -> Result<Vec<Hit>, Failure> {
+        let (table, exact) = exactness;
+        let chain = table(TableQuery::on(db, self.table)).select("*").gte("kind", self.least_kind);
+        let options = NearestOptions { limit: self.limit, min_score: self.minimum, exact };
+        Ok(chain.vector_search(self.column, self.embedding.to_vec(), options).await?)
     }
 
     fn expected<'p>(&self, points: &'p [Point]) -> Vec<(f64, &'p str)> {
@@ -120,8 +127,8 @@ impl Wanted<'_> {
         best
     }
 
-    async fn compare(&self, db: &dyn Database, points: &[Point]) -> Outcome {
-        let (found, expected) = (self.found(db, true).await?, self.expected(points));
+    async fn compare(&self, db: &dyn Database, exactness: Exactness, points: &[Point]) -> Outcome {
+        let (found, expected) = (self.found(db, exactness).await?, self.expected(points));
         let what = format!("{} of {:?} from {}", self.limit, self.column, self.least_kind);
         equal(&what, ids(&found), expected.iter().map(|(_, id)| *id).collect::<Vec<_>>())?;
         for (hit, (score, _)) in found.iter().zip(&expected) {
@@ -144,7 +151,7 @@ async fn it_finds_what_a_full_scan_finds(harness: Arc<dyn Harness>) -> Outcome {
         for (limit, least_kind, minimum) in cuts {
             for column in columns {
                 let wanted = Wanted { table: "mixed", column, embedding, least_kind, limit, minimum };
-                wanted.compare(&*db, &points).await?;
+                wanted.compare(&*db, EXACT, &points).await?;
             }
         }
     }
@@ -156,7 +163,7 @@ async fn it_finds_rows_that_are_close_together(harness: Arc<dyn Harness>) -> Out
     let points = written(&*db, "close", 300, |row| Some(close(row))).await?;
     let embedding = &numbers(1);
     let wanted = Wanted { table: "close", column: "v", embedding, least_kind: 0, limit: 5, minimum: None };
-    let scores: Vec<f64> = wanted.found(&*db, true).await?.iter().map(|hit| hit.score).collect();
+    let scores: Vec<f64> = wanted.found(&*db, EXACT).await?.iter().map(|hit| hit.score).collect();
     let expected: Vec<f64> = wanted.expected(&points).iter().map(|(score, _)| *score).collect();
     equal("the number", scores.len(), expected.len())?;
     for (score, expected) in scores.iter().zip(expected) {
@@ -165,38 +172,62 @@ async fn it_finds_rows_that_are_close_together(harness: Arc<dyn Harness>) -> Out
     Ok(())
 }
 
-/// pgvector's; where there is none, every search is exact anyway.
-async fn indexed(db: &dyn Database, table: &str) {
-    let sql = format!("CREATE INDEX {table}_v ON {table} USING hnsw (v vector_cosine_ops)");
-    let _ = db.raw(&sql, &[]).await;
+/// The indexes of pgvector.
+const INDEXES: [&str; 2] = ["hnsw (v vector_cosine_ops)", "ivfflat (v vector_cosine_ops) WITH (lists = 10)"];
+
+/// Where there are none of pgvector, every search is exact anyway.
+async fn indexed(db: &dyn Database, table: &str, index: &str) {
+    let _ = db.raw(&format!("DROP INDEX {table}_v"), &[]).await;
+    let _ = db.raw(&format!("CREATE INDEX {table}_v ON {table} USING {index}"), &[]).await;
+}
+
+async fn with_indexes_it_is_exact(db: &dyn Database, exactness: Exactness) -> Outcome {
+    let points = written(db, "indexed", 600, mixed).await?;
+    let embedding = &numbers(3000);
+    for index in INDEXES {
+        indexed(db, "indexed", index).await;
+        for (limit, least_kind) in [(10, 9), (500, 0)] {
+            let wanted =
+                Wanted { table: "indexed", column: "v", embedding, least_kind, limit, minimum: None };
+            wanted.compare(db, exactness, &points).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn an_index_does_not_make_it_inexact(harness: Arc<dyn Harness>) -> Outcome {
-    let db = harness.database();
-    let points = written(&*db, "indexed", 600, mixed).await?;
-    indexed(&*db, "indexed").await;
-    let embedding = &numbers(3000);
-    for (limit, least_kind) in [(10, 9), (500, 0)] {
-        let wanted = Wanted { table: "indexed", column: "v", embedding, least_kind, limit, minimum: None };
-        wanted.compare(&*db, &points).await?;
+    with_indexes_it_is_exact(&*harness.database(), EXACT).await
+}
+
+async fn a_search_in_an_approximate_table_may_be_exact(harness: Arc<dyn Harness>) -> Outcome {
+    with_indexes_it_is_exact(&*harness.database(), (|table| table.approximate(), Some(true))).await
+}
+
+async fn it_finds_nearly_all(db: &dyn Database, exactness: Exactness) -> Outcome {
+    let points = written(db, "near", 900, |row| Some(numbers(row))).await?;
+    for index in INDEXES {
+        indexed(db, "near", index).await;
+        let (mut found, mut wanted) = (0, 0);
+        for row in 1000..1010 {
+            let embedding = &numbers(row);
+            let least_kind = row % 10;
+            let search =
+                Wanted { table: "near", column: "v", embedding, least_kind, limit: 10, minimum: None };
+            let hits = search.found(db, exactness).await?;
+            equal("the number", hits.len(), 10)?;
+            let expected = search.expected(&points);
+            wanted += expected.len();
+            found += expected.iter().filter(|(_, id)| ids(&hits).contains(id)).count();
+        }
+        holds(&format!("{found} of {wanted} are 99 % with {index}"), found * 100 >= wanted * 99)?;
     }
     Ok(())
 }
 
 async fn an_approximate_search_finds_nearly_all(harness: Arc<dyn Harness>) -> Outcome {
-    let db = harness.database();
-    let points = written(&*db, "near", 900, |row| Some(numbers(row))).await?;
-    indexed(&*db, "near").await;
-    let (mut found, mut wanted) = (0, 0);
-    for row in 1000..1010 {
-        let embedding = &numbers(row);
-        let least_kind = row % 10;
-        let search = Wanted { table: "near", column: "v", embedding, least_kind, limit: 10, minimum: None };
-        let hits = search.found(&*db, false).await?;
-        equal("the number", hits.len(), 10)?;
-        let expected = search.expected(&points);
-        wanted += expected.len();
-        found += expected.iter().filter(|(_, id)| ids(&hits).contains(id)).count();
-    }
-    holds(&format!("{found} of {wanted} are 99 %"), found * 100 >= wanted * 99)
+    it_finds_nearly_all(&*harness.database(), (|table| table, Some(false))).await
+}
+
+async fn a_search_in_an_approximate_table_finds_nearly_all(harness: Arc<dyn Harness>) -> Outcome {
+    it_finds_nearly_all(&*harness.database(), (|table| table.approximate(), None)).await
 }

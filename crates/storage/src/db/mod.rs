@@ -29,7 +29,7 @@ use serde_json::Value;
 pub use error::{DbError, code};
 pub use lazy::LazyDb;
 pub use migration::{Migrated, Migration, MigrationError, Migrations};
-pub use query::{Answer, Chain, Outcome, Query, TableQuery};
+pub use query::{Answer, Chain, NearestOptions, Outcome, Query, TableQuery};
 pub use vector::{Hit, VectorSearch};
 
 /// A row: its columns by name.

@@ -1,6 +1,7 @@
 //! Notices that a backend is down, keeps calls away from it meanwhile, and notices that it is back.
 //!
-//! One call that is not answered in time opens the breaker: calls then fail at once. A probe, which is no
+//! One call that is not answered in time opens the breaker: calls then fail at once. Where one node of several
+//! is away, and says so by refusing, the others are still called, and it is an incident all the same. A probe, which is no
 //! caller's, asks the backend whether it works and closes the breaker. A backend that answers probes and
 //! nothing else would open and close it for ever; the incident goes on until it has been quiet, so that it is
 //! still one incident, and one line in the log.
@@ -25,12 +26,21 @@ type Probe = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + S
 pub(super) trait MayBeOutage: fmt::Display + Sized {
     fn is_outage(&self) -> bool;
 
+    /// Whether other calls may be answered all the same.
+    fn is_partial(&self) -> bool {
+        false
+    }
+
     fn outage(backend: &'static str, operation: &'static str, message: String) -> Self;
 }
 
 impl MayBeOutage for StorageError {
     fn is_outage(&self) -> bool {
         self.kind == ErrorKind::Unavailable
+    }
+
+    fn is_partial(&self) -> bool {
+        self.is_partial
     }
 
     fn outage(backend: &'static str, operation: &'static str, message: String) -> Self {
@@ -168,7 +178,7 @@ impl Guard {
         if let Err(error) = &answer
             && error.is_outage()
         {
-            self.failed(error.to_string());
+            self.failed(error.to_string(), error.is_partial());
             self.count(operation);
         }
         answer
@@ -185,7 +195,7 @@ impl Guard {
         if !self.open.load(Ordering::Acquire)
             && let Err(why) = self.ask().await
         {
-            self.failed(why);
+            self.failed(why, false);
         }
         self.health()
     }
@@ -210,11 +220,13 @@ impl Guard {
         self.incident.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn failed(self: &Arc<Self>, why: String) {
+    fn failed(self: &Arc<Self>, why: String, is_partial: bool) {
         let now = Instant::now();
         let mut incident = self.incident();
-        // many calls fail together; the first of them opens the breaker
-        self.open.store(true, Ordering::Release);
+        // many calls fail together; the first of them opens the breaker, unless the others are answered
+        if !is_partial {
+            self.open.store(true, Ordering::Release);
+        }
         if let Some(incident) = incident.as_mut() {
             incident.last_failure = now;
             return;

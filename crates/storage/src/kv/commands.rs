@@ -62,6 +62,16 @@ pub(super) struct Command<'a> {
     pub(super) words: Vec<Cow<'a, str>>,
 }
 
+#[cfg(feature = "redis")]
+impl Command<'_> {
+    /// The one key that it touches, as it is sent; `None` if it touches none.
+    pub(super) fn key(&self) -> Option<&str> {
+        // a script is followed by the number of its keys
+        let at = if self.words.first().is_some_and(|word| word == "EVAL") { 3 } else { 1 };
+        self.words.get(at).map(AsRef::as_ref)
+    }
+}
+
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
@@ -78,9 +88,10 @@ pub(super) fn refused(backend: &'static str, operation: &'static str, said: &str
         "WRONGTYPE" => ErrorKind::Conflict,
         "OOM" => ErrorKind::Full,
         "NOAUTH" | "WRONGPASS" | "NOPERM" => ErrorKind::Denied,
+        // redirections too, which were followed as far as makes sense: the cluster is being changed, or at odds
+        // with itself
         "LOADING" | "BUSY" | "MASTERDOWN" | "CLUSTERDOWN" | "READONLY" | "TRYAGAIN" | "MISCONF"
-        | "NOREPLICAS" => ErrorKind::Unavailable,
-        "MOVED" | "ASK" => ErrorKind::Unsupported,
+        | "NOREPLICAS" | "MOVED" | "ASK" => ErrorKind::Unavailable,
         _ if says("is not an integer") || says("would overflow") => ErrorKind::Conflict,
         _ if says("max request size") => ErrorKind::Unsupported,
         _ if says("limit exceeded") => ErrorKind::Unavailable,
@@ -247,6 +258,7 @@ mod tests {
             ("NOAUTH Authentication required.", ErrorKind::Denied),
             ("WRONGPASS invalid or missing auth token", ErrorKind::Denied),
             ("READONLY You can't write against a read only replica.", ErrorKind::Unavailable),
+            ("MOVED 3999 127.0.0.1:6381", ErrorKind::Unavailable),
             ("ERR max requests limit exceeded. Limit: 500000", ErrorKind::Unavailable),
             ("ERR max request size exceeded. Limit: 1048576 bytes", ErrorKind::Unsupported),
             ("ERR something new", ErrorKind::Internal),

@@ -74,7 +74,7 @@ async fn bucket(
     let secret = Secret::from(S3Server::SECRET.to_owned());
     let settings = S3Settings {
         backend,
-        bucket: server.bucket()?,
+        bucket: server.bucket(),
         prefix: String::new(),
         region: "auto".to_owned(),
         endpoint: Some(endpoint),
@@ -91,14 +91,6 @@ where
     Backend::require(Part::Adapter, name).passes(CASES, open).await;
 }
 
-async fn s3() -> Option<S3Server> {
-    let server = S3Server::start().await.unwrap();
-    if server.is_none() {
-        skip("s3", "s3s-fs is not installed");
-    }
-    server
-}
-
 /// A namespace of its own in a Redis that the cases share.
 fn prefix(database: &str) -> String {
     format!("{}:", database.rsplit('/').next().unwrap_or_default())
@@ -106,7 +98,7 @@ fn prefix(database: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_postgres_and_s3_degrade_by_the_table() {
-    let Some(s3) = s3().await else { return };
+    let s3 = S3Server::start().await.unwrap();
     let Some(kv) = Redis::start_at(free_address().unwrap()).await.unwrap() else {
         return skip("redis", "no redis-server is installed");
     };
@@ -124,7 +116,7 @@ async fn redis_postgres_and_s3_degrade_by_the_table() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn upstash_mariadb_and_s3_degrade_by_the_table() {
-    let Some(s3) = s3().await else { return };
+    let s3 = S3Server::start().await.unwrap();
     let Some(kv) = Redis::start_at(free_address().unwrap()).await.unwrap() else {
         return skip("redis", "no redis-server is installed");
     };
@@ -144,7 +136,7 @@ async fn upstash_mariadb_and_s3_degrade_by_the_table() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_libsql_and_r2_degrade_by_the_table() {
-    let Some(s3) = s3().await else { return };
+    let s3 = S3Server::start().await.unwrap();
     let Some(kv) = Redis::start_at(free_address().unwrap()).await.unwrap() else {
         return skip("redis", "no redis-server is installed");
     };

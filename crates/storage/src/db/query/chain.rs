@@ -14,6 +14,32 @@ pub struct Order {
     pub nulls_first: Option<bool>,
 }
 
+/// Which of the nearest rows to give.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NearestOptions {
+    /// How many rows at most.
+    pub limit: usize,
+    /// The least score, from -1 to 1; absent: any.
+    pub min_score: Option<f64>,
+    /// Whether a near miss is not good enough; absent: as the [table](super::TableQuery::approximate) was
+    /// named, which is exact unless it was said otherwise.
+    pub exact: Option<bool>,
+}
+
+impl NearestOptions {
+    /// So many, whatever their scores, and exact or not as the table is.
+    pub const fn at_most(limit: usize) -> Self {
+        Self { limit, min_score: None, exact: None }
+    }
+}
+
+impl Default for NearestOptions {
+    /// Ten, whatever their scores.
+    fn default() -> Self {
+        Self::at_most(10)
+    }
+}
+
 /// A query in the making.
 #[derive(Clone, Debug)]
 #[must_use = "a chain does nothing until it is run"]
@@ -22,6 +48,8 @@ pub struct Chain<'a> {
     pub(super) query: Query,
     // the first thing that was wrong: the chain goes on, and its end tells
     pub(super) failed: Option<DbError>,
+    // what a search of the nearest rows goes by that does not say so itself
+    pub(super) exact: bool,
 }
 
 macro_rules! comparisons {
@@ -178,18 +206,17 @@ impl Chain<'_> {
         }
     }
 
-    /// The rows nearest to `embedding` among those that the filters let through.
+    /// The rows nearest to `embedding` among those that the filters let through, best first.
     pub async fn vector_search(
         self,
         column: &str,
         embedding: Vec<f64>,
-        limit: usize,
-        minimum: Option<f64>,
+        options: NearestOptions,
     ) -> Result<Vec<Hit>, DbError> {
-        let database = self.database;
+        let NearestOptions { limit, min_score, exact } = options;
+        let (database, exact) = (self.database, exact.unwrap_or(self.exact));
         let query = self.named(column).query()?;
-        let column = column.to_owned();
-        let search = VectorSearch { query, column, embedding, limit, minimum, exact: true };
+        let search = VectorSearch { query, column: column.to_owned(), embedding, limit, min_score, exact };
         database.vector_search(&search).await
     }
 }

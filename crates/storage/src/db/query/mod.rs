@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{DbError, Row};
 
-pub use chain::{Chain, Order};
+pub use chain::{Chain, NearestOptions, Order};
 pub use outcome::Outcome;
 pub use start::{Select, TableQuery, Upsert};
 

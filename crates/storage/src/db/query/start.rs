@@ -11,6 +11,7 @@ use crate::db::{Database, Row};
 pub struct TableQuery<'a> {
     database: &'a dyn Database,
     table: &'a str,
+    exact: bool,
 }
 
 /// What to count, and whether to give rows.
@@ -34,7 +35,14 @@ pub struct Upsert {
 impl<'a> TableQuery<'a> {
     /// A chain on `table`.
     pub const fn on(database: &'a dyn Database, table: &'a str) -> Self {
-        Self { database, table }
+        Self { database, table, exact: true }
+    }
+
+    /// The same table, in which a search of the nearest rows may be answered by an index, and miss a few of
+    /// them, unless the search itself says `exact`.
+    #[must_use]
+    pub const fn approximate(self) -> Self {
+        Self { exact: false, ..self }
     }
 
     fn chain(self, action: Action) -> Chain<'a> {
@@ -52,7 +60,7 @@ impl<'a> TableQuery<'a> {
             count: false,
             head: false,
         };
-        Chain { database: self.database, query, failed }
+        Chain { database: self.database, query, failed, exact: self.exact }
     }
 
     /// Reads `columns`.

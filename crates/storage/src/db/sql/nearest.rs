@@ -54,7 +54,7 @@ impl SqlDb {
             id: table.identity(),
             selected: table.selected(query.returning.as_deref().unwrap_or_default())?,
         };
-        if search.minimum.is_some_and(f64::is_nan) {
+        if search.min_score.is_some_and(f64::is_nan) {
             return Err(DbError::new(code::BAD_VALUE, "the least score expects a number, found NaN"));
         }
         if search.limit == 0 {
@@ -99,7 +99,7 @@ impl SqlDb {
         let mut session = self.driver.begin(Mode::Read).await?;
         let found = session.run(dialect.build(&select)).await?;
         session.commit().await?;
-        let least = nearest.search.minimum.unwrap_or(f64::NEG_INFINITY);
+        let least = nearest.search.min_score.unwrap_or(f64::NEG_INFINITY);
         let candidate = |mut row: Vec<Cell>| match row.remove(0) {
             Cell::Real(score) if score >= least => {
                 let id = nearest.id.is_some().then(|| row.remove(0));
@@ -136,7 +136,7 @@ impl<'a> Nearest<'a> {
     }
 
     fn scan(&self) -> Scan<'_> {
-        Scan::new(&self.embedding, self.search.limit, self.search.minimum)
+        Scan::new(&self.embedding, self.search.limit, self.search.min_score)
     }
 
     /// Shows a row of [`Self::columns`] to `scan`.

@@ -29,7 +29,7 @@ pub struct VectorSearch {
     /// How many rows at most.
     pub limit: usize,
     /// The least score.
-    pub minimum: Option<f64>,
+    pub min_score: Option<f64>,
     /// Whether a near miss is not good enough; a backend may always be exact.
     pub exact: bool,
 }

@@ -52,6 +52,22 @@ async fn a_hanging_backend_costs_one_timeout_and_then_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_part_that_is_away_keeps_no_call_from_the_others() {
+    let backend = Backend::default();
+    let guard = backend.guard();
+    for calls in 1..=100 {
+        let away =
+            async { Err(StorageError::new(ErrorKind::Unavailable, "test", "test", "").with_partial(true)) };
+        assert!(guard.call::<(), _>("kv.get", away).await.is_err());
+        assert!(guard.call("kv.get", backend.answer()).await.is_ok());
+        assert_eq!(backend.calls.load(Ordering::SeqCst), calls, "no probe, and no call is kept away");
+        assert!(guard.health().trouble.is_some());
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(guard.health().trouble, None, "it was quiet");
+}
+
+#[tokio::test(start_paused = true)]
 async fn recovery_is_noticed_without_a_call() {
     let backend = Backend::default();
     backend.down.store(true, Ordering::SeqCst);
