@@ -27,6 +27,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["penstock-server"]),
     ("sea-orm", &["penstock-control"]),
+    ("chacha20poly1305", &["penstock-control"]),
+    ("argon2", &["penstock-control"]),
     ("sqlx", &["penstock-control", "penstock-storage", "penstock-sqlite-native", "penstock-bench"]),
     ("libsqlite3-sys", &["penstock-sqlite-native"]),
     ("sqlite-vec", &["penstock-sqlite-native"]),
@@ -34,6 +36,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("redb", &["penstock-storage"]),
     ("object_store", &["penstock-storage"]),
     ("aws-config", &["penstock-storage"]),
+    ("s3s", &["penstock-conformance"]),
     ("hyper-rustls", &["penstock-gateway"]),
     ("clap", &["penstock", "penstock-tests", "penstock-bench"]),
     ("anyhow", &["penstock", "penstock-tests", "penstock-bench"]),

@@ -77,19 +77,20 @@ pub async fn add_user(
         name: new.name.clone(),
         org_id,
         team_id: None,
+        password: None,
         is_admin: new.is_admin,
         enabled: true,
         created_at: now,
         updated_at: now,
     };
     let mut changes = ChangeSet::of(Change::Put(Record::User(user)));
-    changes.changes.extend(grants(UserId(-1), &new.permissions)?);
+    changes.changes.extend(grants(UserId(-1), &new.permissions, now)?);
     let made = store.commit(&changes).await?;
     Ok(UserId(made.id(-1).unwrap_or_default()))
 }
 
 /// The changes that give `user` these permissions.
-pub fn grants(user: UserId, patterns: &[String]) -> Result<Vec<Change>, AccountError> {
+pub fn grants(user: UserId, patterns: &[String], now: Timestamp) -> Result<Vec<Change>, AccountError> {
     let mut patterns: Vec<_> = patterns.iter().map(|pattern| pattern.trim().to_owned()).collect();
     patterns.sort_unstable();
     patterns.dedup();
@@ -102,6 +103,8 @@ pub fn grants(user: UserId, patterns: &[String]) -> Result<Vec<Change>, AccountE
             id: -100 - number,
             scope: Scope::User(user),
             route_pattern,
+            created_at: now,
+            updated_at: now,
         })))
     };
     (0..).zip(patterns).map(grant).collect()
@@ -121,9 +124,11 @@ pub async fn create_key(
         id: KeyId(-1),
         user_id: user.id,
         digest: KeyDigest::of(secret.expose()),
+        sealed_key: None,
         label: new.label.filter(|label| !label.trim().is_empty()),
         prefix,
         tier: "local".to_owned(),
+        pipeline: None,
         expires_at: new.expires_at,
         enabled: true,
         created_at: now,

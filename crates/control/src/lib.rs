@@ -4,25 +4,43 @@
 //! once, whatever crashes in between; requests read only the published [`Snapshot`] and never the
 //! store. Nothing in this crate knows a provider, a dialect's shape or HTTP.
 
+#![expect(private_bounds, reason = "stores are public, and what a backend of this crate has to do is not")]
+
 pub mod accounts;
 pub mod journal;
+pub mod password;
+pub mod seal;
 pub mod sql;
 
+mod backend;
 mod digest;
+mod ledger;
 mod records;
 mod report;
 mod settlement;
 mod settler;
 mod snapshot;
 mod store;
+mod table;
 
-pub use digest::{KEY_PREFIX, KeyDigest, KeyDigestError, generate_key};
+pub use digest::{DigestAlgorithm, KEY_PREFIX, KeyDigest, KeyDigestError, generate_key};
+pub use ledger::{
+    AuditLog, CredentialStatus, DownstreamRequest, Granularity, Lease, QuotaCost, Session, UpstreamRequest,
+    UsageRollup, Vocab,
+};
 pub use records::{
-    Change, ChangeSet, DEFAULT_ORG, KeyTombstone, Kind, Org, Permission, Record, Records, Scope, User,
-    UserKey,
+    Alias, AuditEntry, Change, ChangeSet, Credential, DEFAULT_INSTANCE, DEFAULT_ORG, EVERY_PROVIDER,
+    HeldSecret, Implementation, InstanceSettings, KeyTombstone, Kind, Org, Permission, Provider,
+    ProviderModel, ProviderRuleSet, Quota, RateLimit, Record, Records, Route, RouteMember, RoutingRule, Rule,
+    RuleKind, RuleSet, Scope, ScopeKind, Set, Team, User, UserKey, Window,
 };
 pub use report::{Grouping, Total, totals};
 pub use settlement::Settlement;
 pub use settler::{Settler, SettlerHandle};
-pub use snapshot::{KeyLookup, LiveSnapshot, Principal, Snapshot, follow};
-pub use store::{Committed, ControlError, ControlStore, Loaded, Settled, UsagePage, UsageQuery};
+pub use snapshot::{KeyLookup, LiveSnapshot, Principal, Snapshot, follow, saved};
+pub(crate) use store::SCHEMA;
+pub use store::{
+    AuditPage, AuditQuery, Changes, Committed, ControlError, ControlStore, Loaded, LogBatch, LogPage,
+    LogQuery, Pruned, Retention, RollupQuery, Settled, Store, UsagePage, UsageQuery,
+};
+pub use table::{Kept, Word};

@@ -9,51 +9,55 @@ use penstock_core::{
 };
 use serde::{Deserialize, Serialize};
 
-/// One usage row, complete. It is journaled as JSON, so fields may be added but not renamed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settlement {
-    /// The gateway's id; settling is idempotent by it.
-    pub request_id: RequestId,
-    /// When the request arrived.
-    pub at: Timestamp,
-    /// The model as the client named it.
-    pub route: Arc<str>,
-    /// The provider that answered.
-    pub provider: Arc<str>,
-    /// The credential used, by name; none for a caller's own key.
-    pub credential: Option<Arc<str>>,
-    /// Who is charged; all absent in open mode.
-    pub org_id: Option<OrgId>,
-    /// See `org_id`.
-    pub team_id: Option<TeamId>,
-    /// See `org_id`.
-    pub user_id: Option<UserId>,
-    /// See `org_id`.
-    pub key_id: Option<KeyId>,
-    /// `byok:` and a digest prefix, for a caller who brought a key.
-    pub tenant: Option<Arc<str>>,
-    /// What was asked.
-    pub operation: Operation,
-    /// In which dialect.
-    pub dialect: Dialect,
-    /// The provider's name of the model.
-    pub model: Arc<str>,
-    /// Normalised usage.
-    pub usage: Usage,
-    /// The provider's own usage object, if it sent one.
-    pub raw_usage: Option<Box<str>>,
-    /// What it costs; none where the model has no known price.
-    pub cost: Option<Usd>,
-    /// Version of the catalogue that priced it.
-    pub price_version: Option<Arc<str>>,
-    /// From arrival to the end.
-    pub latency_ms: u64,
-    /// From arrival to the first byte of the answer.
-    pub ttft_ms: Option<u64>,
-    /// Where the figures come from.
-    pub source: UsageSource,
-    /// How it ended.
-    pub ended: Ended,
+use crate::table::table;
+
+table! {
+    /// One usage row, complete. It is journaled as JSON, so fields may be added but not renamed.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct Settlement in "usages", key(request_id), index(at), index(user_id), index(key_id), index(model) {
+        /// The gateway's id; settling is idempotent by it.
+        pub request_id: RequestId,
+        /// When the request arrived.
+        pub at: Timestamp,
+        /// The model as the client named it.
+        pub route: Arc<str>,
+        /// The provider that answered.
+        pub provider: Arc<str>,
+        /// The credential used, by name; none for a caller's own key.
+        pub credential: Option<Arc<str>>,
+        /// Who is charged; all absent in open mode.
+        pub org_id: Option<OrgId>,
+        /// See `org_id`.
+        pub team_id: Option<TeamId>,
+        /// See `org_id`.
+        pub user_id: Option<UserId>,
+        /// See `org_id`.
+        pub key_id: Option<KeyId>,
+        /// `byok:` and a digest prefix, for a caller who brought a key.
+        pub tenant: Option<Arc<str>>,
+        /// What was asked.
+        pub operation: Operation,
+        /// In which dialect.
+        pub dialect: Dialect,
+        /// The provider's name of the model.
+        pub model: Arc<str>,
+        /// Normalised usage.
+        pub usage: Usage,
+        /// The provider's own usage object, if it sent one.
+        pub raw_usage: Option<Box<str>>,
+        /// What it costs; none where the model has no known price.
+        pub cost: Option<Usd>,
+        /// Version of the catalogue that priced it.
+        pub price_version: Option<Arc<str>>,
+        /// From arrival to the end.
+        pub latency_ms: u64,
+        /// From arrival to the first byte of the answer.
+        pub ttft_ms: Option<u64>,
+        /// Where the figures come from.
+        pub source: UsageSource,
+        /// How it ended.
+        pub ended: Ended,
+    }
 }
 
 pub(crate) use json::Journaled;

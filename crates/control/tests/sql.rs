@@ -124,6 +124,13 @@ async fn every_broken_store_fails_a_case() {
         (Fault::NewOnesLost, "control/settling_again_changes_nothing"),
         (Fault::TombstoneLost, "control/keys_that_stopped_working_stay_known"),
         (Fault::PageOverlaps, "control/settling_again_changes_nothing"),
+        (Fault::ChangeSwallowed, "control/changes_are_what_changed"),
+        (Fault::RollupDoubled, "control/rollups_sum_what_was_settled"),
+        (Fault::LeaseForAll, "control/a_lease_has_one_owner"),
+        (Fault::OldHealthWins, "control/the_newer_report_of_health_counts"),
+        (Fault::PrunesAll, "control/without_a_limit_nothing_is_removed"),
+        (Fault::AuditForgets, "control/a_change_and_its_audit_entry_are_one"),
+        (Fault::DeletesInUse, "control/a_provider_in_use_is_not_deleted"),
     ];
     for (fault, expected) in faults {
         let mut failed = Vec::new();

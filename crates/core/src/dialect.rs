@@ -1,8 +1,6 @@
 //! The wire protocols and what can be asked in them. The names are those of the public docs,
 //! of configuration and of stored rows; they do not change once released.
 
-use serde::{Deserialize, Serialize};
-
 /// A name that is not one of the listed ones.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what} {found:?}: expected one of {expected}")]
@@ -12,10 +10,19 @@ pub struct UnknownName {
     pub(crate) expected: String,
 }
 
+impl UnknownName {
+    /// A name that is none of `expected`.
+    pub fn new(what: &'static str, found: &str, expected: &[&str]) -> Self {
+        Self { what, found: found.to_owned(), expected: expected.join(", ") }
+    }
+}
+
+/// An enum of which every value has one name, on the wire, in configuration and in storage.
+#[macro_export]
 macro_rules! named_enum {
     ($(#[$meta:meta])* $name:ident ($what:literal) { $($(#[$variant_meta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $name {
             $($(#[$variant_meta])* #[serde(rename = $text)] $variant,)+
         }
@@ -37,19 +44,15 @@ macro_rules! named_enum {
         }
 
         impl std::str::FromStr for $name {
-            type Err = crate::UnknownName;
+            type Err = $crate::UnknownName;
 
-            fn from_str(text: &str) -> Result<Self, crate::UnknownName> {
-                Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(|| crate::UnknownName {
-                    what: $what,
-                    found: text.to_owned(),
-                    expected: Self::ALL.iter().map(|value| value.as_str()).collect::<Vec<_>>().join(", "),
-                })
+            fn from_str(text: &str) -> Result<Self, $crate::UnknownName> {
+                let known = || $crate::UnknownName::new($what, text, &[$($text),+]);
+                Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(known)
             }
         }
     };
 }
-pub(crate) use named_enum;
 
 named_enum! {
     /// A wire protocol.

@@ -20,6 +20,12 @@ macro_rules! row_id {
                 self.0.fmt(f)
             }
         }
+
+        impl From<$name> for i64 {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
     )+};
 }
 
@@ -32,6 +38,14 @@ row_id! {
     UserId,
     /// Id of a user's key.
     KeyId,
+    /// Id of a provider.
+    ProviderId,
+    /// Id of a credential.
+    CredentialId,
+    /// Id of a route.
+    RouteId,
+    /// Id of a rule set.
+    RuleSetId,
 }
 
 /// The gateway's own id of one request: `req_` and the 32 hex digits of a version 7 UUID.

@@ -8,14 +8,18 @@ mod clock;
 mod dialect;
 mod ids;
 mod json;
+mod routing;
 mod secret;
 mod usage;
 mod usd;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use dialect::{Dialect, Operation, UnknownName};
-pub use ids::{KeyId, OrgId, RequestId, RequestIdError, TeamId, UserId};
+pub use ids::{
+    CredentialId, KeyId, OrgId, ProviderId, RequestId, RequestIdError, RouteId, RuleSetId, TeamId, UserId,
+};
 pub use json::{Json, JsonText, Number, unescaped};
+pub use routing::{CredentialStrategy, HealthState, RouteStrategy};
 pub use secret::Secret;
 pub use usage::{Ended, Usage, UsageSource};
 pub use usd::{Usd, UsdError};

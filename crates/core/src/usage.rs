@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dialect::named_enum;
+use crate::named_enum;
 
 /// Tokens of one request, each kind counted once.
 ///
@@ -27,6 +27,19 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Both together. Figures of a provider are taken as they come, and must not overflow.
+    #[must_use]
+    pub const fn plus(&self, other: &Self) -> Self {
+        Self {
+            input: self.input.saturating_add(other.input),
+            output: self.output.saturating_add(other.output),
+            cache_read: self.cache_read.saturating_add(other.cache_read),
+            cache_write_5m: self.cache_write_5m.saturating_add(other.cache_write_5m),
+            cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+        }
+    }
+
     /// Everything that went in, cached or not: what decides long-context price tiers.
     pub const fn total_input(&self) -> u64 {
         // figures of a provider are taken as they come, and must not overflow

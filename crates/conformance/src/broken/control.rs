@@ -1,11 +1,14 @@
 //! Control stores with a fault each.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use penstock_control::sql::{Dsn, SqlStore};
 use penstock_control::{
-    ChangeSet, Committed, ControlError, ControlStore, Loaded, Settled, Settlement, UsagePage, UsageQuery,
+    AuditEntry, AuditPage, AuditQuery, Change, ChangeSet, Changes, Committed, ControlError, ControlStore,
+    CredentialStatus, Lease, Loaded, LogBatch, LogPage, LogQuery, Pruned, QuotaCost, Retention, RollupQuery,
+    Session, Set, Settled, Settlement, UsagePage, UsageQuery, UsageRollup,
 };
 use penstock_core::{RequestId, Timestamp};
 use tempfile::TempDir;
@@ -28,6 +31,20 @@ pub enum Fault {
     TombstoneLost,
     /// A page begins at its row and not behind it.
     PageOverlaps,
+    /// Followers are told of some changes only.
+    ChangeSwallowed,
+    /// A settlement that comes again is not new, but is added to rollups once more.
+    RollupDoubled,
+    /// A lease is given to everyone.
+    LeaseForAll,
+    /// An older report of health takes the place of a newer one.
+    OldHealthWins,
+    /// Everything is removed, however new it is.
+    PrunesAll,
+    /// The audit trail has the newest entry only.
+    AuditForgets,
+    /// What is in use is deleted.
+    DeletesInUse,
 }
 
 /// A store with a fault.
@@ -73,13 +90,25 @@ impl ControlStore for BrokenStore {
     async fn load(&self) -> Result<Loaded, ControlError> {
         let mut loaded = self.inner.load().await?;
         if self.fault == Fault::TombstoneLost {
-            loaded.records.tombstones.clear();
+            loaded.records.tombstones = Set::default();
         }
         Ok(loaded)
     }
 
     async fn version(&self) -> Result<u64, ControlError> {
         self.inner.version().await
+    }
+
+    async fn changes(&self, since: u64) -> Result<Changes, ControlError> {
+        let mut changes = self.inner.changes(since).await?;
+        if self.fault == Fault::ChangeSwallowed {
+            changes.touched = changes.touched.map(|touched| touched.into_iter().skip(1).collect());
+        }
+        Ok(changes)
+    }
+
+    async fn changed(&self, at_most: Duration) {
+        self.inner.changed(at_most).await;
     }
 
     async fn commit(&self, changes: &ChangeSet) -> Result<Committed, ControlError> {
@@ -92,6 +121,14 @@ impl ControlStore for BrokenStore {
                     whole.ids.extend(one.ids);
                 }
                 Ok(whole)
+            }
+            Fault::DeletesInUse => {
+                let cascading = |change: &Change| match change {
+                    Change::Delete(kind, id) => Change::DeleteCascading(*kind, *id),
+                    other => other.clone(),
+                };
+                let changes = changes.changes.iter().map(cascading).collect();
+                self.inner.commit(&ChangeSet { changes, ..ChangeSet::default() }).await
             }
             Fault::StaleTaken => self.inner.commit(&ChangeSet { based_on: None, ..changes.clone() }).await,
             _ => self.inner.commit(changes).await,
@@ -126,6 +163,91 @@ impl ControlStore for BrokenStore {
             page.next = page.next.map(|_| page.rows[page.rows.len() - 2].request_id);
         }
         Ok(page)
+    }
+
+    async fn record(&self, logs: &LogBatch) -> Result<(), ControlError> {
+        self.inner.record(logs).await
+    }
+
+    async fn rollups(&self, query: &RollupQuery) -> Result<Vec<UsageRollup>, ControlError> {
+        let mut rollups = self.inner.rollups(query).await?;
+        if self.fault == Fault::RollupDoubled {
+            rollups.iter_mut().for_each(|rollup| rollup.requests *= 2);
+        }
+        Ok(rollups)
+    }
+
+    async fn quota_costs(&self) -> Result<Vec<QuotaCost>, ControlError> {
+        self.inner.quota_costs().await
+    }
+
+    async fn logs(&self, query: &LogQuery) -> Result<LogPage, ControlError> {
+        self.inner.logs(query).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, ControlError> {
+        let mut page = self.inner.audit(query).await?;
+        if self.fault == Fault::AuditForgets {
+            page.rows.truncate(1);
+        }
+        Ok(page)
+    }
+
+    async fn note(&self, entry: &AuditEntry, at: Timestamp, status: u16) -> Result<(), ControlError> {
+        self.inner.note(entry, at, status).await
+    }
+
+    async fn prune(&self, retention: &Retention) -> Result<Pruned, ControlError> {
+        let all = Timestamp(i64::MAX);
+        let everything = Retention {
+            usage_before: Some(all),
+            logs_before: Some(all),
+            bodies_before: Some(all),
+            sessions_before: Some(all),
+            limit: u64::from(u32::MAX),
+        };
+        self.inner.prune(if self.fault == Fault::PrunesAll { &everything } else { retention }).await
+    }
+
+    async fn report_health(&self, statuses: &[CredentialStatus]) -> Result<(), ControlError> {
+        let newest = |status: &CredentialStatus| match self.fault {
+            Fault::OldHealthWins => CredentialStatus { updated_at: Timestamp(1 << 50), ..status.clone() },
+            _ => status.clone(),
+        };
+        self.inner.report_health(&statuses.iter().map(newest).collect::<Vec<_>>()).await
+    }
+
+    async fn health_reports(&self) -> Result<Vec<CredentialStatus>, ControlError> {
+        self.inner.health_reports().await
+    }
+
+    async fn vocab(&self, name: &str) -> Result<Option<Vec<u8>>, ControlError> {
+        self.inner.vocab(name).await
+    }
+
+    async fn put_vocab(&self, name: &str, bytes: &[u8]) -> Result<(), ControlError> {
+        self.inner.put_vocab(name, bytes).await
+    }
+
+    async fn vocabs(&self) -> Result<Vec<String>, ControlError> {
+        self.inner.vocabs().await
+    }
+
+    async fn open_session(&self, session: &Session) -> Result<(), ControlError> {
+        self.inner.open_session(session).await
+    }
+
+    async fn session(&self, digest: &str) -> Result<Option<Session>, ControlError> {
+        self.inner.session(digest).await
+    }
+
+    async fn end_session(&self, digest: &str) -> Result<(), ControlError> {
+        self.inner.end_session(digest).await
+    }
+
+    async fn lease(&self, lease: &Lease, now: Timestamp) -> Result<bool, ControlError> {
+        let granted = self.inner.lease(lease, now).await?;
+        Ok(granted || self.fault == Fault::LeaseForAll)
     }
 
     async fn health(&self) -> Result<(), ControlError> {

@@ -1,7 +1,13 @@
 //! What every control store has to do.
 
+pub mod changes;
+pub mod deletions;
+pub mod every_kind;
+pub mod logs;
 pub mod records;
+pub mod rollups;
 pub mod settlements;
+pub mod shared;
 
 use std::sync::Arc;
 
@@ -29,7 +35,16 @@ pub trait Harness: Send + Sync {
 }
 
 /// Every case, by what it is about.
-pub const GROUPS: &[&[Case<dyn Harness>]] = &[records::CASES, settlements::CASES];
+pub const GROUPS: &[&[Case<dyn Harness>]] = &[
+    records::CASES,
+    every_kind::CASES,
+    deletions::CASES,
+    changes::CASES,
+    settlements::CASES,
+    rollups::CASES,
+    logs::CASES,
+    shared::CASES,
+];
 
 /// When everything was made.
 const MADE: Timestamp = Timestamp(1);
@@ -47,6 +62,7 @@ fn user(id: i64, name: &str, org: OrgId) -> Change {
         name: name.to_owned(),
         org_id: org,
         team_id: None,
+        password: None,
         is_admin: false,
         enabled: true,
         created_at: MADE,
@@ -59,9 +75,11 @@ fn key(id: i64, user: i64, text: &str) -> UserKey {
         id: KeyId(id),
         user_id: UserId(user),
         digest: KeyDigest::of(text),
+        sealed_key: None,
         label: None,
         prefix: text.to_owned(),
         tier: "local".to_owned(),
+        pipeline: None,
         expires_at: None,
         enabled: true,
         created_at: MADE,
@@ -78,8 +96,13 @@ const ADA: &str = "sk-pen-ada";
 
 /// Makes Ada with a key, who may use what `openai/*` covers.
 async fn with_ada(store: &dyn ControlStore) -> Result<UserKey, Failure> {
-    let permission =
-        Permission { id: -3, scope: Scope::User(UserId(-1)), route_pattern: "openai/*".to_owned() };
+    let permission = Permission {
+        id: -3,
+        scope: Scope::User(UserId(-1)),
+        route_pattern: "openai/*".to_owned(),
+        created_at: MADE,
+        updated_at: MADE,
+    };
     let changes = ChangeSet::of(user(-1, "ada", default_org(store).await?))
         .and(Change::Put(Record::UserKey(key(-2, -1, ADA))))
         .and(Change::Put(Record::Permission(permission)));

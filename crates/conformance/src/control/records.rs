@@ -83,7 +83,8 @@ async fn changes_made_from_old_records_are_refused(harness: Arc<dyn Harness>) ->
     let renamed = UserKey { label: Some("laptop".to_owned()), ..key };
     let refused = store.commit(&put(renamed).based_on(version)).await;
     holds("the second is stale", matches!(refused, Err(ControlError::Stale)))?;
-    equal("the keys", store.load().await?.records.keys, [revoked])
+    let keys = store.load().await?.records.keys;
+    equal("the keys", keys.iter().collect::<Vec<_>>(), [&revoked])
 }
 
 async fn names_differ_by_every_byte(harness: Arc<dyn Harness>) -> Outcome {
@@ -101,7 +102,8 @@ async fn texts_of_any_unicode_are_kept(harness: Arc<dyn Harness>) -> Outcome {
     for label in ["", " ", "it's \"so\" \\ %_", "\u{1f41f}\u{10ffff}", "a\nb\tc"] {
         store.commit(&put(UserKey { label: Some(label.to_owned()), ..key.clone() })).await?;
         let keys = store.load().await?.records.keys;
-        equal("the label", keys[0].label.as_deref(), Some(label))?;
+        let kept = keys.iter().next().and_then(|key| key.label.as_deref());
+        equal("the label", kept, Some(label))?;
     }
     Ok(())
 }

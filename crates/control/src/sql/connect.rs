@@ -141,9 +141,6 @@ fn is_busy(error: &DbErr) -> bool {
 
 /// Whether another transaction was in the way, so that the same one may well succeed in a moment.
 pub(super) fn is_collision(error: &DbErr) -> bool {
-    if matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_))) {
-        return true;
-    }
     // serialisation failures and deadlocks: states of PostgreSQL and of MySQL
     code(error).is_some_and(|code| ["40001", "40P01"].contains(&code.as_str()))
 }

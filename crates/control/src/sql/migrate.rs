@@ -1,18 +1,16 @@
 //! Creates and migrates the schema by itself, under a lock, each step once.
 
 use penstock_core::{Clock, SystemClock};
-use sea_orm::sea_query::{Index, IndexCreateStatement, TableCreateStatement};
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Schema, SqlErr, Statement,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
 
 use super::connect::Connections;
-use super::entity::{key_tombstones, meta, orgs, route_permissions, usages, user_keys, users};
-use crate::{ControlError, DEFAULT_ORG};
-
-/// The newest schema this binary knows.
-const SCHEMA: u32 = 1;
-const SCHEMA_KEY: &str = "schema";
+use super::schema::{definitions, text};
+use super::statement::of_write;
+use crate::ControlError;
+use crate::backend::{Select, Write};
+use crate::ledger::{Meta, Migration};
+use crate::store::{SCHEMA, first_rows};
+use crate::table::Entity as _;
 
 /// Brings the schema to [`SCHEMA`], or refuses.
 pub(super) async fn run(connections: &Connections) -> Result<(), ControlError> {
@@ -33,25 +31,26 @@ pub(super) async fn is_done(connection: &impl ConnectionTrait) -> Result<bool, C
 }
 
 /// The schema that is there, which is none of another program's nor of a newer Penstock; 0 if there is none.
-async fn found(connection: &impl ConnectionTrait) -> Result<u32, ControlError> {
+async fn found(connection: &impl ConnectionTrait) -> Result<i64, ControlError> {
     let tables = tables(connection).await?;
-    let found = if tables.iter().any(|table| table == "penstock_meta") {
-        schema(connection).await?
-    } else if let Some(table) = tables.into_iter().next() {
-        return Err(ControlError::Foreign { table });
-    } else {
-        0
-    };
-    if found > SCHEMA { Err(ControlError::TooNew { found, known: SCHEMA }) } else { Ok(found) }
+    let has = |name: &str| tables.iter().any(|table| table == name);
+    if has(Migration::table().name) {
+        let newest = Select::all(Migration::table()).descending().limit(1);
+        let found =
+            super::rows(connection, &newest).await?.into_iter().next().map(Migration::read).transpose()?;
+        // none: a first start on MySQL was cut, where each table stays by itself
+        let found = found.map_or(0, |migration| migration.number);
+        return if found > SCHEMA { Err(ControlError::TooNew { found, known: SCHEMA }) } else { Ok(found) };
+    }
+    if has(Meta::table().name) {
+        return Err(ControlError::TooOld);
+    }
+    tables.into_iter().next().map_or(Ok(0), |table| Err(ControlError::Foreign { table }))
 }
 
 async fn migrate(transaction: &DatabaseTransaction) -> Result<(), ControlError> {
-    let found = found(transaction).await?;
-    if found < 1 {
+    if found(transaction).await? < SCHEMA {
         first(transaction).await?;
-    }
-    if found < SCHEMA {
-        meta::set(transaction, SCHEMA_KEY, SCHEMA.to_string()).await?;
     }
     Ok(())
 }
@@ -106,63 +105,25 @@ async fn tables(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr>
     rows.iter().map(|row| row.try_get("", "name")).collect()
 }
 
-async fn schema(connection: &impl ConnectionTrait) -> Result<u32, ControlError> {
-    // none: a first start on MySQL was cut, where each table stays by itself
-    let row = meta::Entity::find_by_id(SCHEMA_KEY).one(connection).await?;
-    let value = row.map_or_else(|| "0".to_owned(), |row| row.value);
-    value.parse().map_err(|_| ControlError::Corrupt { what: "a schema version", value })
-}
-
 /// The first schema. Each step may have been done by a start that was cut.
 async fn first(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
-    let schema = Schema::new(connection.get_database_backend());
-    // first what tells that the tables are ours
-    for table in [
-        schema.create_table_from_entity(meta::Entity),
-        schema.create_table_from_entity(orgs::Entity),
-        schema.create_table_from_entity(users::Entity),
-        schema.create_table_from_entity(user_keys::Entity),
-        schema.create_table_from_entity(key_tombstones::Entity),
-        schema.create_table_from_entity(route_permissions::Entity),
-        schema.create_table_from_entity(usages::Entity),
-    ] {
-        create(connection, table).await?;
-    }
-    for index in indexes() {
-        match connection.execute(&index).await {
-            Err(error) if !is_there(&error) => return Err(error),
-            _ => {}
+    let backend = connection.get_database_backend();
+    let collation = if backend == DbBackend::MySql { binary_collation(connection).await? } else { "" };
+    for definition in definitions(backend) {
+        connection.execute_unprepared(&text(backend, definition.table, collation)).await?;
+        for index in &definition.indexes {
+            match connection.execute(index).await {
+                Err(error) if !is_there(&error) => return Err(error),
+                _ => {}
+            }
         }
     }
-    let version = meta::Entity::find_by_id(super::VERSION_KEY).one(connection).await?;
-    if version.is_none() {
-        meta::set(connection, super::VERSION_KEY, "0".to_owned()).await?;
+    let done = Migration { number: SCHEMA, name: "first".to_owned(), applied_at: SystemClock.now() };
+    let writes = [Write::Put(Meta::table(), first_rows()), Write::Put(Migration::table(), vec![done.row()])];
+    for statement in writes.iter().flat_map(|write| of_write(backend, write)) {
+        connection.execute_raw(statement).await?;
     }
-    let now = SystemClock.now().0;
-    let org = orgs::ActiveModel {
-        name: sea_orm::ActiveValue::Set(DEFAULT_ORG.to_owned()),
-        enabled: sea_orm::ActiveValue::Set(true),
-        created_at: sea_orm::ActiveValue::Set(now),
-        updated_at: sea_orm::ActiveValue::Set(now),
-        ..Default::default()
-    };
-    match orgs::Entity::insert(org).exec_without_returning(connection).await {
-        // PostgreSQL would not go on after that, and takes everything back instead
-        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(()),
-        done => done.map(drop),
-    }
-}
-
-async fn create(connection: &impl ConnectionTrait, mut table: TableCreateStatement) -> Result<(), DbErr> {
-    let backend = connection.get_database_backend();
-    table.if_not_exists();
-    if backend != DbBackend::MySql {
-        return connection.execute(&table).await.map(drop);
-    }
-    table.character_set("utf8mb4").collate(binary_collation(connection).await?);
-    // its TEXT ends at 64 KB
-    let sql = backend.build(&table).sql.replace("` text", "` longtext");
-    connection.execute_unprepared(&sql).await.map(drop)
+    Ok(())
 }
 
 /// The collation by which names differ by every byte, spaces at the end included, as they do elsewhere.
@@ -176,23 +137,4 @@ async fn binary_collation(connection: &impl ConnectionTrait) -> Result<&'static 
 /// MySQL knows no `IF NOT EXISTS` of indexes; elsewhere a first start is whole or not at all.
 fn is_there(error: &DbErr) -> bool {
     super::connect::mysql_number(error) == Some(1061)
-}
-
-fn indexes() -> Vec<IndexCreateStatement> {
-    let index = |name: &str| Index::create().name(name).to_owned();
-    vec![
-        index("users_org").table(users::Entity).col(users::Column::OrgId).to_owned(),
-        index("user_keys_user").table(user_keys::Entity).col(user_keys::Column::UserId).to_owned(),
-        index("route_permissions_scope_pattern")
-            .table(route_permissions::Entity)
-            .col(route_permissions::Column::Scope)
-            .col(route_permissions::Column::ScopeId)
-            .col(route_permissions::Column::RoutePattern)
-            .unique()
-            .to_owned(),
-        index("usages_at").table(usages::Entity).col(usages::Column::At).to_owned(),
-        index("usages_user").table(usages::Entity).col(usages::Column::UserId).to_owned(),
-        index("usages_key").table(usages::Entity).col(usages::Column::KeyId).to_owned(),
-        index("usages_model").table(usages::Entity).col(usages::Column::Model).to_owned(),
-    ]
 }

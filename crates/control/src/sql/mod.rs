@@ -1,41 +1,53 @@
 //! The control store in a SQL database, through SeaORM: SQLite, PostgreSQL, MySQL and `MariaDB`. The statements
-//! are built, not written; what is particular to one of them is in `connect` and `migrate`.
+//! are built, not written; what is particular to one of them is in `connect`, `schema` and `migrate`.
 
-mod commit;
 mod connect;
 mod dsn;
-mod entity;
+mod hints;
 mod migrate;
-mod records;
+mod row;
+mod schema;
+mod statement;
 #[cfg(test)]
 mod tests;
-mod usage;
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QuerySelect};
+use futures_util::stream::BoxStream;
+use sea_orm::{ConnectionTrait, DbErr};
+use tokio::sync::OnceCell;
 
 use self::connect::{Connections, is_collision};
 pub use self::dsn::{Dsn, DsnError};
-use crate::{
-    ChangeSet, Committed, ControlError, ControlStore, Loaded, Settled, Settlement, UsagePage, UsageQuery,
-};
+use crate::ControlError;
+use crate::backend::{Backend, Guard, Select, Write, Written};
+use crate::store::Store;
+use crate::table::{Row, Table};
 
-const VERSION_KEY: &str = "version";
-/// How often a transaction that met another one is tried.
+/// How often a write without a guard is tried that others were in the way of.
 const ATTEMPTS: usize = 5;
 
 /// A control store in a SQL database.
+pub type SqlStore = Store<SqlBackend>;
+
+/// Rows in a SQL database.
 #[derive(Debug)]
-pub struct SqlStore {
-    connections: Connections,
+pub struct SqlBackend {
+    dsn: Dsn,
+    /// There once the database was reached, and its schema made.
+    connections: OnceCell<Connections>,
 }
 
-impl SqlStore {
+impl Store<SqlBackend> {
     /// Opens the database that `dsn` names, and makes its schema, and the file, where they are missing.
     pub async fn open(dsn: &Dsn) -> Result<Self, ControlError> {
-        let connections = connect(dsn).await?;
-        migrate::run(&connections).await?;
-        Ok(Self { connections })
+        let backend = SqlBackend::new(dsn);
+        backend.connections().await?;
+        Self::start(backend).await
+    }
+
+    /// A store that connects when it is first asked, for a start while the database is away.
+    pub fn later(dsn: &Dsn) -> Self {
+        Self::over(SqlBackend::new(dsn))
     }
 
     /// Opens a store that is there, to look at it: nothing is made.
@@ -46,14 +58,101 @@ impl SqlStore {
         }
         let connections = connect(dsn).await?;
         let is_there = migrate::is_done(&connections.readers).await?;
-        Ok(is_there.then_some(Self { connections }))
+        let backend = SqlBackend { dsn: dsn.clone(), connections: connections.into() };
+        Ok(is_there.then(|| Self::over(backend)))
+    }
+}
+
+impl SqlBackend {
+    fn new(dsn: &Dsn) -> Self {
+        Self { dsn: dsn.clone(), connections: OnceCell::new() }
     }
 
-    async fn settle_once(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, ControlError> {
-        let transaction = self.connections.begin_write().await?;
-        let settled = usage::settle(&transaction, settlements).await?;
+    /// The connections; the first that asks makes them, and the schema.
+    async fn connections(&self) -> Result<&Connections, ControlError> {
+        let make = async || {
+            let connections = connect(&self.dsn).await?;
+            migrate::run(&connections).await?;
+            Ok(connections)
+        };
+        self.connections.get_or_try_init(make).await
+    }
+
+    async fn write_once(
+        connections: &Connections,
+        guard: Option<Guard>,
+        writes: &[Write],
+    ) -> Result<Written, DbErr> {
+        let transaction = connections.begin_write().await?;
+        let backend = transaction.get_database_backend();
+        if let Some(guard) = guard {
+            let moved = transaction.execute_raw(statement::advance(backend, guard)).await?;
+            if moved.rows_affected() != 1 {
+                transaction.rollback().await?;
+                return Ok(Written::Moved);
+            }
+        }
+        for write in writes {
+            for statement in statement::of_write(backend, write) {
+                transaction.execute_raw(statement).await?;
+            }
+        }
+        if let Some(notice) = guard.and_then(|guard| hints::notice(backend, guard)) {
+            transaction.execute_raw(notice).await?;
+        }
         transaction.commit().await?;
-        Ok(settled)
+        Ok(Written::Done)
+    }
+}
+
+#[async_trait]
+impl Backend for SqlBackend {
+    async fn read(&self, selections: &[Select]) -> Result<Vec<Vec<Row>>, ControlError> {
+        let connections = self.connections().await?;
+        if let [only] = selections {
+            return Ok(vec![rows(&connections.readers, only).await?]);
+        }
+        let transaction = connections.begin_read().await?;
+        let mut answers = Vec::with_capacity(selections.len());
+        for select in selections {
+            answers.push(rows(&transaction, select).await?);
+        }
+        transaction.commit().await?;
+        Ok(answers)
+    }
+
+    async fn write(&self, guard: Option<Guard>, writes: Vec<Write>) -> Result<Written, ControlError> {
+        let connections = self.connections().await?;
+        for attempt in 1.. {
+            match Self::write_once(connections, guard, &writes).await {
+                Err(error) if is_collision(&error) && guard.is_some() => return Ok(Written::Moved),
+                Err(error) if is_collision(&error) && attempt < ATTEMPTS => {}
+                written => return Ok(written?),
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    fn hints(&self) -> BoxStream<'static, ()> {
+        match &self.dsn {
+            Dsn::Postgres(_) => hints::listen(self.dsn.clone()),
+            _ => Box::pin(futures_util::stream::pending()),
+        }
+    }
+
+    async fn scrub(&self, tables: &[&'static Table]) -> Result<(), ControlError> {
+        let connections = self.connections().await?;
+        for statement in statement::of_scrub(connections.writer.get_database_backend(), tables) {
+            connections.writer.execute_unprepared(&statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<(), ControlError> {
+        match self.connections.get() {
+            Some(connections) => Ok(connections.close().await?),
+            None => Ok(()),
+        }
     }
 }
 
@@ -61,73 +160,14 @@ async fn connect(dsn: &Dsn) -> Result<Connections, ControlError> {
     Connections::open(dsn).await.map_err(|error| ControlError::Unavailable(format!("{dsn}: {error}")))
 }
 
+async fn rows(connection: &impl ConnectionTrait, select: &Select) -> Result<Vec<Row>, ControlError> {
+    let statement = statement::of_select(connection.get_database_backend(), select);
+    let rows = connection.query_all_raw(statement).await?;
+    rows.iter().map(|found| Ok(row::read(select.table, found)?)).collect()
+}
+
 impl From<DbErr> for ControlError {
     fn from(error: DbErr) -> Self {
-        if is_collision(&error) { Self::Stale } else { Self::Unavailable(error.to_string()) }
-    }
-}
-
-async fn version(connection: &impl ConnectionTrait) -> Result<u64, ControlError> {
-    parse_version(entity::meta::Entity::find_by_id(VERSION_KEY).one(connection).await?)
-}
-
-/// The version, which no other commit changes meanwhile.
-async fn locked_version(connection: &impl ConnectionTrait) -> Result<u64, ControlError> {
-    parse_version(entity::meta::Entity::find_by_id(VERSION_KEY).lock_exclusive().one(connection).await?)
-}
-
-fn parse_version(row: Option<entity::meta::Model>) -> Result<u64, ControlError> {
-    let value = row.map_or_else(|| "0".to_owned(), |row| row.value);
-    value.parse().map_err(|_| ControlError::Corrupt { what: "a version", value })
-}
-
-#[async_trait]
-impl ControlStore for SqlStore {
-    async fn load(&self) -> Result<Loaded, ControlError> {
-        let transaction = self.connections.begin_read().await?;
-        let loaded =
-            Loaded { records: records::load(&transaction).await?, version: version(&transaction).await? };
-        transaction.commit().await?;
-        Ok(loaded)
-    }
-
-    async fn version(&self) -> Result<u64, ControlError> {
-        version(&self.connections.readers).await
-    }
-
-    async fn commit(&self, changes: &ChangeSet) -> Result<Committed, ControlError> {
-        let transaction = self.connections.begin_write().await?;
-        let found = locked_version(&transaction).await?;
-        if changes.based_on.is_some_and(|expected| expected != found) {
-            return Err(ControlError::Stale);
-        }
-        let ids = commit::apply(&transaction, changes).await?;
-        let version = found + 1;
-        entity::meta::set(&transaction, VERSION_KEY, version.to_string()).await?;
-        transaction.commit().await?;
-        Ok(Committed { version, ids })
-    }
-
-    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, ControlError> {
-        for _ in 1..ATTEMPTS {
-            match self.settle_once(settlements).await {
-                // another node settled one of them at the same time, which is seen now
-                Err(ControlError::Stale) => {}
-                settled => return settled,
-            }
-        }
-        self.settle_once(settlements).await
-    }
-
-    async fn usage(&self, query: &UsageQuery) -> Result<UsagePage, ControlError> {
-        usage::page(&self.connections.readers, query).await
-    }
-
-    async fn health(&self) -> Result<(), ControlError> {
-        self.version().await.map(drop)
-    }
-
-    async fn close(&self) -> Result<(), ControlError> {
-        Ok(self.connections.close().await?)
+        Self::Unavailable(error.to_string())
     }
 }

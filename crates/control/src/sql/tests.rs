@@ -1,6 +1,11 @@
 //! What is particular to the file of SQLite; all else is in the kit.
 
+use penstock_core::Timestamp;
+
 use super::*;
+use crate::ControlStore as _;
+use crate::ledger::Migration;
+use crate::table::Entity as _;
 
 #[tokio::test]
 async fn a_file_is_there_when_it_is_opened_again() {
@@ -17,7 +22,8 @@ async fn a_newer_or_a_foreign_database_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| Dsn::Sqlite(dir.path().join(name));
     let store = SqlStore::open(&at("penstock.db")).await.unwrap();
-    entity::meta::set(&store.connections.writer, "schema", "7".to_owned()).await.unwrap();
+    let newer = Migration { number: 7, name: "later".to_owned(), applied_at: Timestamp(1) };
+    store.backend().write(None, vec![Write::Insert(Migration::table(), vec![newer.row()])]).await.unwrap();
     store.close().await.unwrap();
     let refused = |error: ControlError| error.to_string();
     let newer = SqlStore::open(&at("penstock.db")).await.map_err(refused).unwrap_err();
@@ -36,4 +42,42 @@ async fn a_newer_or_a_foreign_database_is_refused() {
     .unwrap();
     let garbage = SqlStore::open(&at("garbage.db")).await.map_err(refused).unwrap_err();
     assert!(garbage.contains("not available"), "{garbage}");
+}
+
+#[tokio::test]
+async fn a_database_from_before_the_first_release_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("penstock.db");
+    let old = connect::to_file(&path, 1).await.unwrap();
+    old.execute_unprepared("CREATE TABLE penstock_meta (name TEXT PRIMARY KEY, value TEXT)").await.unwrap();
+    old.close().await.unwrap();
+    let refused = SqlStore::open(&Dsn::Sqlite(path)).await.unwrap_err();
+    assert!(matches!(refused, ControlError::TooOld), "{refused}");
+}
+
+/// The first schema of each dialect, as it was released: what later versions have to bring up to date.
+#[test]
+fn the_first_schema_is_pinned() {
+    use sea_orm::DbBackend;
+    for (backend, name) in
+        [(DbBackend::Sqlite, "sqlite"), (DbBackend::Postgres, "postgres"), (DbBackend::MySql, "mysql")]
+    {
+        let mut text = String::new();
+        for definition in schema::definitions(backend) {
+            let statements = std::iter::once(schema::text(backend, definition.table, "utf8mb4_bin"))
+                .chain(definition.indexes.iter().map(|index| backend.build(index).sql));
+            for statement in statements {
+                text.push_str(&statement.replace(", \"", ",\n    \"").replace(", `", ",\n    `"));
+                text.push_str(";\n");
+            }
+        }
+        let path =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/schema-1/{name}.sql"));
+        if std::env::var_os("PENSTOCK_WRITE_FIXTURES").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        let pinned = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(text == pinned, "{} differs from the schema that the code makes", path.display());
+    }
 }

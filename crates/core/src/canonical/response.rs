@@ -1,9 +1,9 @@
 //! What a model answers.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use super::{ContentBlock, Extensions, MessageDelta};
-use crate::dialect::named_enum;
+use crate::named_enum;
 
 /// An answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 use penstock_control::{
-    KeyDigest, KeyLookup, Loaded, Org, Permission, Records, Scope, Snapshot, User, UserKey,
+    KeyDigest, KeyLookup, Loaded, Org, Permission, Record, Records, Scope, Snapshot, Team, User, UserKey,
 };
 use penstock_core::{KeyId, OrgId, TeamId, Timestamp, UserId};
 use penstock_providers::{AuthScheme, Catalogue, ProviderTable};
@@ -20,13 +20,28 @@ impl Caller {
     pub(crate) fn user(permissions: &[(Scope, &str)]) -> Self {
         let at = Timestamp(1);
         let digest = KeyDigest::of("sk-pen-ada");
-        let org =
-            Org { id: OrgId(1), name: "acme".to_owned(), enabled: true, created_at: at, updated_at: at };
+        let org = Org {
+            id: OrgId(1),
+            name: "acme".to_owned(),
+            description: None,
+            enabled: true,
+            created_at: at,
+            updated_at: at,
+        };
+        let team = Team {
+            id: TeamId(2),
+            org_id: OrgId(1),
+            name: "core".to_owned(),
+            enabled: true,
+            created_at: at,
+            updated_at: at,
+        };
         let user = User {
             id: UserId(3),
             name: "ada".to_owned(),
             org_id: OrgId(1),
             team_id: Some(TeamId(2)),
+            password: None,
             is_admin: false,
             enabled: true,
             created_at: at,
@@ -36,9 +51,11 @@ impl Caller {
             id: KeyId(4),
             user_id: UserId(3),
             digest,
+            sealed_key: None,
             label: None,
             prefix: "sk-pen-a".to_owned(),
             tier: "local".to_owned(),
+            pipeline: None,
             expires_at: None,
             enabled: true,
             created_at: at,
@@ -48,14 +65,12 @@ impl Caller {
             id,
             scope: *scope,
             route_pattern: (*pattern).to_owned(),
+            created_at: at,
+            updated_at: at,
         };
-        let records = Records {
-            orgs: vec![org],
-            users: vec![user],
-            keys: vec![key],
-            permissions: (1..).zip(permissions).map(permission).collect(),
-            ..Records::default()
-        };
+        let mut records: Vec<Record> = vec![org.into(), team.into(), user.into(), key.into()];
+        records.extend((1..).zip(permissions).map(permission).map(Record::from));
+        let records = Records::of(records).unwrap();
         match Snapshot::new(Loaded { records, version: 1 }).key(&digest, at) {
             KeyLookup::Valid(principal) => Self::User(principal),
             other => panic!("{other:?}"),

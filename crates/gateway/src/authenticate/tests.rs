@@ -66,7 +66,7 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 fn said(outcome: Result<Caller, GatewayError>) -> String {
     match outcome {
         Ok(Caller::Open) => "open".to_owned(),
-        Ok(Caller::User(principal)) => format!("user {}", principal.user_name),
+        Ok(Caller::User(principal)) => format!("user {}", principal.user_name()),
         Ok(Caller::OwnKey(own)) => format!("own key {}", own.key.secret.expose()),
         Err(error) => format!("{} {error}", error.class().status),
     }

@@ -44,12 +44,16 @@ impl From<ControlError> for Problem {
     fn from(error: ControlError) -> Self {
         let (status, code) = match &error {
             ControlError::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
+            ControlError::InUse { .. } => (StatusCode::CONFLICT, "in_use"),
+            ControlError::TooLong { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_long"),
+            ControlError::Seal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "seal"),
             ControlError::Stale => (StatusCode::CONFLICT, "changed_meanwhile"),
             ControlError::Missing { .. } => (StatusCode::NOT_FOUND, "not_found"),
             ControlError::InvalidReference { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_reference"),
-            ControlError::TooNew { .. } | ControlError::Foreign { .. } | ControlError::Corrupt { .. } => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "store_unusable")
-            }
+            ControlError::TooNew { .. }
+            | ControlError::TooOld
+            | ControlError::Foreign { .. }
+            | ControlError::Corrupt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "store_unusable"),
             ControlError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
         };
         Self::new(status, code, error.to_string())

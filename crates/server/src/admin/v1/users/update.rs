@@ -43,7 +43,7 @@ pub(in super::super) async fn handle(
     if let Some(permissions) = body.permissions {
         let old = granted(found, &records).map(|permission| Change::Delete(Kind::Permission, permission.id));
         changes.changes.extend(old);
-        changes.changes.extend(grants(id, &permissions)?);
+        changes.changes.extend(grants(id, &permissions, state.parts.gateway.now())?);
     }
     store.commit(&changes).await?;
     state.parts.live.refresh(store).await?;

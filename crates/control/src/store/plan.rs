@@ -1,0 +1,241 @@
+//! From changes to rows: temporary ids, natural keys, references and what hangs on what. This is the one place
+//! where they are checked, the same for every backend.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use penstock_core::Timestamp;
+
+use crate::backend::{Filter, Write};
+use crate::ledger::satellites;
+use crate::records::SCOPE;
+use crate::seal::{Binding, Keyring, Stored};
+use crate::table::{Cell, Entity as _, OnDelete, Row, Scalar as _, Table};
+use crate::{Change, ChangeSet, ControlError, KeyTombstone, Kind, Record, Records, ScopeKind, UserKey};
+
+/// The id that the next record of a table gets, by the table's name.
+pub(super) type NextIds = BTreeMap<&'static str, i64>;
+
+/// What a set of changes comes to.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The records as they are afterwards.
+    pub(super) records: Records,
+    /// Which real id each temporary id became.
+    pub(super) ids: Vec<(i64, i64)>,
+    /// Every record that is different afterwards.
+    pub(super) touched: BTreeSet<(Kind, i64)>,
+    /// The next id of each table.
+    pub(super) next: NextIds,
+    before: Records,
+}
+
+/// Works the changes out, or says which of them cannot be.
+pub(super) fn plan(
+    records: &Records,
+    next: NextIds,
+    changes: &ChangeSet,
+    keyring: &Keyring,
+    now: Timestamp,
+) -> Result<Plan, ControlError> {
+    let mut plan = Plan {
+        before: records.clone(),
+        records: records.clone(),
+        ids: Vec::new(),
+        touched: BTreeSet::new(),
+        next,
+    };
+    for change in &changes.changes {
+        match change {
+            Change::Put(record) => plan.put(record, keyring)?,
+            Change::Delete(kind, id) => plan.delete(*kind, plan.real(*id), false, now)?,
+            Change::DeleteCascading(kind, id) => plan.delete(*kind, plan.real(*id), true, now)?,
+        }
+    }
+    Ok(plan)
+}
+
+impl Plan {
+    fn real(&self, id: i64) -> i64 {
+        self.ids.iter().find(|(from, _)| *from == id).map_or(id, |(_, to)| *to)
+    }
+
+    fn put(&mut self, record: &Record, keyring: &Keyring) -> Result<(), ControlError> {
+        let kind = record.kind();
+        let table = kind.table();
+        let mut row = record.row();
+        self.check_references(kind, table, &mut row)?;
+        check_lengths(kind, table, &row)?;
+        let id = record.id();
+        if self.records.find(kind, &table.natural_of(&row)).is_some_and(|other| other != id) {
+            return Err(ControlError::Conflict { kind, key: shown(record, table, &row) });
+        }
+        let real = if id < 0 {
+            let real = self.take_id(kind);
+            self.ids.push((id, real));
+            real
+        } else if self.records.row(kind, id).is_some() {
+            id
+        } else {
+            return Err(ControlError::Missing { kind, id });
+        };
+        row[table.column("id")] = Cell::Integer(real);
+        // a secret is sealed for its row, so that the row has to have its id
+        seal(table, real, &mut row, keyring)?;
+        self.records.put(kind, row)?;
+        self.touched.insert((kind, real));
+        Ok(())
+    }
+
+    fn take_id(&mut self, kind: Kind) -> i64 {
+        let next = self.next.entry(kind.table().name).or_insert(1);
+        *next += 1;
+        *next - 1
+    }
+
+    /// Puts real ids where temporary ones stand, and refuses those that name nothing.
+    fn check_references(&self, kind: Kind, table: &Table, row: &mut Row) -> Result<(), ControlError> {
+        for (at, column) in table.columns.iter().enumerate() {
+            let scope = (column.name == "scope_id").then(|| scope_kind(table, row)).flatten();
+            let Some(target) = column.refers.map(|(target, _)| target).or(scope) else { continue };
+            let Cell::Integer(id) = row[at] else { continue };
+            let real = self.real(id);
+            if self.records.row(target, real).is_none() {
+                return Err(ControlError::InvalidReference { kind, what: target.noun() });
+            }
+            row[at] = Cell::Integer(real);
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, kind: Kind, id: i64, cascade: bool, now: Timestamp) -> Result<(), ControlError> {
+        if self.records.row(kind, id).is_none() {
+            return Err(ControlError::Missing { kind, id });
+        }
+        if kind == Kind::UserKey {
+            self.leave_tombstone(id, now)?;
+        }
+        for child in Kind::ALL {
+            self.release(*child, kind, id, cascade, now)?;
+        }
+        self.records.remove(kind, id);
+        self.touched.insert((kind, id));
+        Ok(())
+    }
+
+    /// Lets go of what rows of `child` have to do with a record that is deleted.
+    fn release(
+        &mut self,
+        child: Kind,
+        kind: Kind,
+        id: i64,
+        cascade: bool,
+        now: Timestamp,
+    ) -> Result<(), ControlError> {
+        let table = child.table();
+        for (at, column) in table.columns.iter().enumerate() {
+            let is_scope =
+                column.name == "scope_id" && ScopeKind::ALL.iter().any(|scope| scope.kind() == kind);
+            let on_delete = match column.refers {
+                Some((target, on_delete)) if target == kind => on_delete,
+                None if is_scope => OnDelete::Follow,
+                _ => continue,
+            };
+            for row_id in self.records.pointing(child, at, &Cell::Integer(id)) {
+                let Some(mut row) = self.records.row(child, row_id) else { continue };
+                if is_scope && scope_kind(table, &row) != Some(kind) {
+                    continue;
+                }
+                match on_delete {
+                    OnDelete::Refuse if !cascade => return Err(ControlError::InUse { kind, by: child }),
+                    OnDelete::Follow | OnDelete::Refuse => self.delete(child, row_id, cascade, now)?,
+                    OnDelete::Clear => {
+                        row[at] = Cell::Null;
+                        self.records.put(child, row)?;
+                        self.touched.insert((child, row_id));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn leave_tombstone(&mut self, key: i64, now: Timestamp) -> Result<(), ControlError> {
+        let Some(row) = self.records.row(Kind::UserKey, key) else { return Ok(()) };
+        let digest = UserKey::read(row)?.digest;
+        let known = self.records.find(Kind::KeyTombstone, &[digest.to_string().as_str().into()]);
+        if known.is_some() {
+            return Ok(());
+        }
+        let id = self.take_id(Kind::KeyTombstone);
+        let tombstone = KeyTombstone { id, digest, created_at: now, updated_at: now };
+        self.records.put(Kind::KeyTombstone, tombstone.row())?;
+        self.touched.insert((Kind::KeyTombstone, id));
+        Ok(())
+    }
+
+    /// The writes that bring the tables from what they were to what they are to be: deletions first, so that
+    /// their natural keys are free, children before the records they point at; then what is new, parents first.
+    pub(super) fn writes(&self) -> Vec<Write> {
+        let (mut deletes, mut updates) = (Vec::new(), Vec::new());
+        let mut inserts = BTreeMap::<Kind, Vec<Row>>::new();
+        for (kind, id) in &self.touched {
+            match (self.before.row(*kind, *id), self.records.row(*kind, *id)) {
+                (Some(_), None) => {
+                    deletes.push(Write::Delete(kind.table(), vec![Filter::equals("id", *id)]));
+                    let satellites = satellites(*kind).iter();
+                    deletes.extend(satellites.map(|(satellite, column)| {
+                        Write::Delete(satellite(), vec![Filter::equals(column, *id)])
+                    }));
+                }
+                (None, Some(row)) => inserts.entry(*kind).or_default().push(row),
+                (Some(_), Some(row)) => updates.push(Write::Update(kind.table(), row)),
+                (None, None) => {}
+            }
+        }
+        let inserts = inserts.into_iter().map(|(kind, rows)| Write::Insert(kind.table(), rows));
+        deletes.into_iter().rev().chain(inserts).chain(updates).collect()
+    }
+}
+
+/// The kind that the scope of a row points at.
+fn scope_kind(table: &Table, row: &[Cell]) -> Option<Kind> {
+    let Cell::Text(scope) = &row[table.column(SCOPE)] else { return None };
+    scope.parse::<ScopeKind>().ok().map(ScopeKind::kind)
+}
+
+/// What of a record may be shown where its natural key is taken: a digest says nothing to people.
+fn shown(record: &Record, table: &Table, row: &[Cell]) -> String {
+    if let Record::UserKey(key) = record {
+        return key.prefix.clone();
+    }
+    let texts = table.natural_of(row).into_iter().filter_map(|cell| match cell {
+        Cell::Text(text) => Some(text),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+/// Seals what is not sealed yet, and anew what is under an older key.
+fn seal(table: &Table, id: i64, row: &mut Row, keyring: &Keyring) -> Result<(), ControlError> {
+    for (column, cell) in table.columns.iter().zip(row).filter(|(column, _)| column.sealed) {
+        let Some(stored) = Stored::of(cell) else { continue };
+        if let Some(sealed) = keyring.rewrap(&stored, &Binding::row(table.name, id, column.name))? {
+            *cell = sealed.cell();
+        }
+    }
+    Ok(())
+}
+
+/// Names are as long as every database takes them.
+fn check_lengths(kind: Kind, table: &Table, row: &[Cell]) -> Result<(), ControlError> {
+    for (column, cell) in table.columns.iter().zip(row) {
+        let Some(most) = column.kind.characters() else { continue };
+        let Cell::Text(text) = cell else { continue };
+        let found = text.chars().count();
+        if found > most {
+            let field = column.name;
+            return Err(ControlError::TooLong { kind, field, most, found });
+        }
+    }
+    Ok(())
+}
