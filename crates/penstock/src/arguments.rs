@@ -65,6 +65,9 @@ pub(crate) enum Command {
     /// Make, list and revoke keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Seal the secrets in the control store, or seal them under a new master key.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Look at what was used.
     #[command(subcommand)]
     Usage(UsageCommand),
@@ -142,6 +145,20 @@ pub(crate) enum KeyCommand {
     },
     /// List keys.
     List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Seal all secrets under a new master key, in one transaction, while gateways run.
+    #[command(after_help = "Example: penstock keys rotate --to-file /etc/penstock/master-2.key")]
+    Rotate {
+        /// The file of the new key; it is made if it is not there.
+        #[arg(long, value_name = "FILE")]
+        to_file: PathBuf,
+    },
+    /// Seal under the master key what is stored open, and remove its traces from the database files.
+    #[command(after_help = "Example: PENSTOCK_MASTER_KEY_FILE=master.key penstock keys seal")]
+    Seal,
 }
 
 #[derive(Debug, Subcommand)]

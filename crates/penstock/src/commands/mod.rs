@@ -1,8 +1,10 @@
 //! One file for each command.
 
 mod config;
+mod control;
 mod doctor;
 mod key;
+mod keys;
 mod serve;
 mod storage;
 mod usage;
@@ -13,17 +15,20 @@ use std::path::Path;
 
 use anyhow::Context;
 use clap::CommandFactory;
-use penstock_control::sql::SqlStore;
 use serde_json::json;
 
+use self::control::{open_existing, open_store};
 use crate::arguments::{
-    Arguments, Command, ConfigCommand, KeyCommand, StorageCommand, UsageCommand, UserCommand,
+    Arguments, Command, ConfigCommand, KeyCommand, KeysCommand, StorageCommand, UsageCommand, UserCommand,
 };
 use crate::config::{Config, process_environment};
 use crate::output;
 
 /// The version of this binary.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Who makes a change here, as the audit trail names it.
+const COMMAND_LINE: &str = "command line";
 
 /// Does what was asked for.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -61,6 +66,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Key(KeyCommand::Revoke { key }) => block_on(key::revoke(&config, &key, json)),
         Command::Key(KeyCommand::List) => block_on(key::list(&config, json)),
+        Command::Keys(KeysCommand::Rotate { to_file }) => block_on(keys::rotate(&config, &to_file, json)),
+        Command::Keys(KeysCommand::Seal) => block_on(keys::seal(&config, json)),
         Command::Usage(UsageCommand::Report { by, since, until, user, provider, model }) => {
             block_on(usage::report(&config, usage::Asked { by, since, until, user, provider, model }, json))
         }
@@ -71,29 +78,6 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("the asynchronous runtime could not be started")?.block_on(work)
-}
-
-/// Opens the control store, and makes it where it is missing; a file is for its owner alone, like the folder.
-async fn open_store(config: &Config) -> anyhow::Result<SqlStore> {
-    use std::os::unix::fs::OpenOptionsExt;
-    create_data_dir(&config.data_dir)?;
-    if let Some(path) = config.control.file() {
-        let created = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-        created.with_context(|| format!("the control store {} cannot be opened", path.display()))?;
-    }
-    Ok(SqlStore::open(&config.control).await?)
-}
-
-/// Opens the control store to look at it: nothing is made.
-async fn open_existing(config: &Config) -> anyhow::Result<SqlStore> {
-    let found = SqlStore::find(&config.control).await?;
-    found.with_context(|| match config.control.file() {
-        Some(path) => format!(
-            "there is no control store {}: name the folder of your gateway with --data-dir, or its dsn",
-            path.display()
-        ),
-        None => format!("there is no control store in {} yet: start the gateway first", config.control),
-    })
 }
 
 /// The data folder is for its owner alone: it will hold what others must not read.

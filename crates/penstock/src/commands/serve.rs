@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use penstock_control::journal::{Journal, Recovered};
-use penstock_control::{ControlStore, LiveSnapshot, Settler, Snapshot, follow};
+use penstock_control::sql::SqlStore;
+use penstock_control::{ControlError, ControlStore, LiveSnapshot, Settler, Snapshot, follow};
 use penstock_core::SystemClock;
 use penstock_gateway::authenticate::Access;
 use penstock_gateway::settle::Settling;
@@ -17,13 +18,18 @@ use penstock_gateway::{Gateway, GatewayOptions, Routing};
 use penstock_server::{Server, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use super::{VERSION, create_data_dir, open_store};
+use super::control::{keep_saved, open_or_last_good};
+use super::{VERSION, create_data_dir};
 use crate::config::Config;
 use crate::storage::OpenStorage;
 use crate::{logging, output};
 
+/// What is said where there is no master key.
+pub(super) const PLAINTEXT: &str = "master_key: there is none, so that secrets are stored open: make one with \
+     `openssl rand -base64 32`, name it in PENSTOCK_MASTER_KEY_FILE, and run `penstock keys seal`";
 /// How soon a change made elsewhere is seen.
 const FOLLOW: Duration = Duration::from_millis(500);
 /// How long settlements may take to reach the store at the end; what is left stays in the journal.
@@ -42,8 +48,12 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     }
     create_data_dir(&config.data_dir)?;
     let lock = lock(&config)?;
-    let store = Arc::new(open_store(&config).await?);
-    let snapshot = Snapshot::new(store.load().await?);
+    if config.keyring.current().is_none() {
+        tracing::warn!("{PLAINTEXT}");
+    }
+    let (store, loaded) = open_or_last_good(&config).await?;
+    let store = Arc::new(store);
+    let snapshot = Snapshot::new(loaded);
     let keyless = snapshot.is_keyless();
     refuse_open_to_all(&config, keyless)?;
     let metrics = metrics()?;
@@ -56,8 +66,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     });
     let (journal, recovered) = Journal::open(&config.journal_dir(), config.journal)
         .with_context(|| format!("the journal in {} cannot be opened", config.journal_dir().display()))?;
-    settle_recovered(store.as_ref(), &journal, &recovered).await?;
     let journal = Arc::new(journal);
+    let recovering = settle_recovered(store.clone(), journal.clone(), recovered).await?;
     let live = Arc::new(LiveSnapshot::new(snapshot));
     let (settler_handle, settler) = Settler::start(store.clone(), journal.clone());
     let routing = Routing::new(config.routing.clone(), &config.table)?;
@@ -96,7 +106,9 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         version: VERSION,
     });
     let listener = bind(&config.listen).await?;
-    let follower = tokio::spawn(follow(live, store.clone(), FOLLOW));
+    let (changed, config) = (Arc::new(Notify::new()), Arc::new(config));
+    let saver = tokio::spawn(keep_saved(config.clone(), live.clone(), changed.clone()));
+    let follower = tokio::spawn(follow(live, store.clone(), FOLLOW, move || changed.notify_one()));
     greet(&config, listener.local_addr()?, keyless);
 
     let (stop, watcher) = stop_signals(gateway.clone())?;
@@ -106,6 +118,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     drop(tokio::time::timeout(DRAIN_DEADLINE, gateway.drained()).await);
     gateway.end_streams();
     follower.abort();
+    saver.abort();
+    recovering.abort();
     // the last handle of the settler goes with the gateway
     drop(gateway);
     if !settler.finish(SETTLE_DEADLINE).await {
@@ -156,15 +170,37 @@ fn refuse_open_to_all(config: &Config, keyless: bool) -> anyhow::Result<()> {
     )
 }
 
-/// What an earlier process left behind is owed before anything new is taken on.
+/// What an earlier process left behind is owed before anything new is taken on, or, while the store is away, as
+/// soon as it is back. The handle is that of the task which waits for it.
 async fn settle_recovered(
-    store: &dyn ControlStore,
-    journal: &Journal,
-    recovered: &Recovered,
-) -> anyhow::Result<()> {
-    let rows = recovered.settlements.len();
-    store.settle(&recovered.settlements).await.context("what the journal holds cannot be settled")?;
+    store: Arc<SqlStore>,
+    journal: Arc<Journal>,
+    recovered: Recovered,
+) -> anyhow::Result<AbortHandle> {
+    match store.settle(&recovered.settlements).await {
+        Ok(_) => forget(&journal, &recovered)?,
+        Err(ControlError::Unavailable(_)) => {
+            let task = tokio::spawn(async move {
+                while store.settle(&recovered.settlements).await.is_err() {
+                    tokio::time::sleep(UPKEEP).await;
+                }
+                if let Err(error) = forget(&journal, &recovered) {
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "they are settled, and looked at again next time"
+                    );
+                }
+            });
+            return Ok(task.abort_handle());
+        }
+        Err(error) => return Err(error).context("what the journal holds cannot be settled"),
+    }
+    Ok(tokio::spawn(async {}).abort_handle())
+}
+
+fn forget(journal: &Journal, recovered: &Recovered) -> anyhow::Result<()> {
     journal.forget(recovered).context("the journal's old segments cannot be removed")?;
+    let rows = recovered.settlements.len();
     if rows > 0 || recovered.damaged > 0 {
         let (interrupted, damaged) = (recovered.interrupted, recovered.damaged);
         tracing::info!(rows, interrupted, damaged, "settled what the last process left in the journal");

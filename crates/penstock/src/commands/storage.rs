@@ -8,7 +8,7 @@ use anstyle::AnsiColor;
 use anyhow::{anyhow, bail, ensure};
 use penstock_core::{Clock, RequestId, SystemClock};
 use penstock_storage::blob::{self, BlobStore, Prefix};
-use penstock_storage::db::{Database, TableQuery};
+use penstock_storage::db::{Database, NearestOptions, TableQuery};
 use penstock_storage::kv::{Key, KvStore, Ttl};
 use penstock_storage::settings::{KvSettings, Settings};
 use penstock_storage::{ErrorKind, StorageError};
@@ -149,8 +149,10 @@ async fn rows(store: &dyn Database, name: &str) -> anyhow::Result<()> {
     }
     let found = read.data;
     ensure!(found == json!({"note": "it's \u{1f41f}"}), wrong("a row", found));
-    let hits =
-        TableQuery::on(store, name).select("id").vector_search("place", vec![1.0, 0.0, 0.0], 2, None).await?;
+    let hits = TableQuery::on(store, name)
+        .select("id")
+        .vector_search("place", vec![1.0, 0.0, 0.0], NearestOptions::at_most(2))
+        .await?;
     let score = hits.first().map_or(0.0, |hit| hit.score);
     ensure!(hits.len() == 1 && score > 0.999, wrong("a vector", score));
     Ok(())

@@ -5,6 +5,7 @@
 //! are lists and stand in the file only, or come from the environment names of the provider table.
 
 mod file;
+pub(crate) mod keyring;
 mod providers;
 mod settings;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use penstock_control::KeyDigest;
 use penstock_control::journal::{Durability, JournalOptions};
+use penstock_control::seal::Keyring;
 use penstock_control::sql::Dsn;
 use penstock_core::Secret;
 use penstock_gateway::{OnClientGone, Routing, RoutingSpec, Timeouts};
@@ -65,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) journal: JournalOptions,
     /// Where the control store is.
     pub(crate) control: Dsn,
+    /// What seals the secrets in it.
+    pub(crate) keyring: Arc<Keyring>,
     pub(crate) storage: StorageSettings,
     pub(crate) log_format: String,
     pub(crate) table: Arc<ProviderTable>,
@@ -128,6 +132,7 @@ impl Config {
         Ok(Self {
             listen,
             control,
+            keyring: Arc::new(keyring::keyring(&values)?),
             storage,
             data_dir,
             admin_key: admin_key.map(|key| KeyDigest::of(key.expose().trim())),

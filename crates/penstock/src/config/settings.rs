@@ -45,6 +45,8 @@ const SETTINGS: &[Setting] = &[
     setting("client.write_stall", "5m"),
     setting("journal.max_bytes", "1GiB"),
     setting("journal.durability", "group"),
+    Setting { name: "master_key", default: None, secret: true },
+    Setting { name: "master_key_previous", default: None, secret: true },
     // secret, since a password may stand in a URL
     Setting { name: "dsn", default: None, secret: true },
     Setting { name: "kv", default: None, secret: true },
@@ -56,8 +58,14 @@ const SETTINGS: &[Setting] = &[
 ];
 
 /// Variables that are no settings: read elsewhere, or what clients of this gateway are often given.
-const OTHER_VARIABLES: &[&str] =
-    &["PENSTOCK_CONFIG", "PENSTOCK_ADMIN_KEY_FILE", "PENSTOCK_URL", "PENSTOCK_KEY"];
+const OTHER_VARIABLES: &[&str] = &[
+    "PENSTOCK_CONFIG",
+    "PENSTOCK_ADMIN_KEY_FILE",
+    "PENSTOCK_MASTER_KEY_FILE",
+    "PENSTOCK_MASTER_KEY_PREVIOUS_FILE",
+    "PENSTOCK_URL",
+    "PENSTOCK_KEY",
+];
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

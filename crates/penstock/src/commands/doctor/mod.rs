@@ -67,6 +67,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(config.warnings.iter().map(|warning| finding("configuration", State::Warning, warning)));
     findings.push(providers(config));
     findings.push(data_dir(config));
+    findings.push(master_key(config));
     findings.extend(store(config).await);
     findings.push(journal(config));
     findings.extend(storage::examine(&config.storage).await);
@@ -104,6 +105,13 @@ fn data_dir(config: &Config) -> Finding {
         }
         Ok(_) => finding("data dir", State::Ok, path.to_string()),
         Err(_) => finding("data dir", State::Ok, format!("{path} will be made at the first start")),
+    }
+}
+
+fn master_key(config: &Config) -> Finding {
+    match config.keyring.current() {
+        Some(key) => finding("master key", State::Ok, format!("{key}: secrets are sealed under it")),
+        None => finding("master key", State::Warning, super::serve::PLAINTEXT),
     }
 }
 

@@ -1,0 +1,108 @@
+//! `penstock keys`: the master key, and what is sealed under it.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use penstock_control::seal::{Keyring, MasterKey};
+use penstock_control::sql::SqlStore;
+use penstock_control::{AuditEntry, ControlStore, saved};
+use penstock_core::Secret;
+use serde_json::json;
+
+use super::COMMAND_LINE;
+use crate::config::Config;
+use crate::config::keyring::master_key;
+use crate::output;
+
+/// Seals everything under the key in that file, which is made if it is not there.
+pub(super) async fn rotate(config: &Config, to_file: &Path, json: bool) -> anyhow::Result<()> {
+    let Some(old) = config.keyring.current() else {
+        bail!(
+            "there is no master key to rotate: set PENSTOCK_MASTER_KEY, and seal with `penstock keys seal`"
+        );
+    };
+    let key = read_or_make(to_file)?;
+    let new = key.id();
+    if new == old {
+        bail!("--to-file: {} holds the master key that is in use already", to_file.display());
+    }
+    let keyring = Keyring::succeeding(key, &config.keyring);
+    let store = open(config, keyring).await?;
+    let sealed = store.reseal(entry("keys.rotate", format!("from {old} to {new}"))).await?;
+    store.scrub().await?;
+    store.close().await?;
+    if json {
+        return output::json(&json!({"sealed": sealed, "from": old.to_string(), "to": new.to_string()}));
+    }
+    output::line(format!(
+        "sealed {sealed} secrets under master key {new}, which is in {}",
+        to_file.display()
+    ));
+    output::note(format!(
+        "next, on each gateway: start it with PENSTOCK_MASTER_KEY_FILE={} (until then it goes on with the secrets \
+         that it has opened, and opens no new ones)",
+        to_file.display()
+    ));
+    Ok(())
+}
+
+/// Seals what is stored open.
+pub(super) async fn seal(config: &Config, json: bool) -> anyhow::Result<()> {
+    let Some(key) = config.keyring.current() else {
+        bail!(
+            "there is no master key to seal under: make one with `openssl rand -base64 32`, and name it in \
+             PENSTOCK_MASTER_KEY_FILE or PENSTOCK_MASTER_KEY"
+        );
+    };
+    let store = super::open_existing(config).await?;
+    let sealed = store.reseal(entry("keys.seal", format!("under {key}"))).await?;
+    store.scrub().await?;
+    store.close().await?;
+    // it was written open; a running gateway writes it anew
+    saved::remove(&config.data_dir)?;
+    if json {
+        return output::json(&json!({"sealed": sealed, "key": key.to_string()}));
+    }
+    output::line(format!("sealed {sealed} secrets under master key {key}"));
+    Ok(())
+}
+
+async fn open(config: &Config, keyring: Keyring) -> anyhow::Result<SqlStore> {
+    let found = SqlStore::find(&config.control).await?;
+    let found = found.with_context(|| format!("there is no control store in {} yet", config.control))?;
+    Ok(found.sealed_with(Arc::new(keyring)).await?)
+}
+
+fn entry(action: &str, target: String) -> AuditEntry {
+    AuditEntry {
+        actor_id: None,
+        actor_name: COMMAND_LINE.to_owned(),
+        action: action.to_owned(),
+        target,
+        before: None,
+        after: None,
+        source_ip: None,
+    }
+}
+
+fn read_or_make(path: &Path) -> anyhow::Result<MasterKey> {
+    let shown = path.display();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(master_key(&format!("--to-file {shown}"), &Secret::from(text))?),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let key = MasterKey::generate()?;
+            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            let written = file.and_then(|mut file| {
+                writeln!(file, "{}", key.to_base64().expose())?;
+                file.sync_all()
+            });
+            written.with_context(|| format!("--to-file: {shown} cannot be made"))?;
+            Ok(key)
+        }
+        Err(error) => Err(error).with_context(|| format!("--to-file: {shown} cannot be read")),
+    }
+}
