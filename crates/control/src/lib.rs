@@ -4,26 +4,26 @@
 //! once, whatever crashes in between; requests read only the published [`Snapshot`] and never the
 //! store. Nothing in this crate knows a provider, a dialect's shape or HTTP.
 
-#![expect(private_bounds, reason = "stores are public, and what a backend of this crate has to do is not")]
-
 pub mod accounts;
 pub mod journal;
 pub mod password;
 pub mod seal;
-pub mod sql;
 
 mod backend;
 mod digest;
+mod dsn;
 mod ledger;
 mod records;
 mod report;
 mod settlement;
 mod settler;
 mod snapshot;
+mod sql;
 mod store;
 mod table;
 
 pub use digest::{DigestAlgorithm, KEY_PREFIX, KeyDigest, KeyDigestError, generate_key};
+pub use dsn::{Dsn, DsnError};
 pub use ledger::{
     AuditLog, CredentialStatus, DownstreamRequest, Granularity, Lease, QuotaCost, Session, UpstreamRequest,
     UsageRollup, Vocab,

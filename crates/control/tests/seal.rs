@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use penstock_control::seal::{Keyring, MasterKey, SealError, Stored};
-use penstock_control::sql::{Dsn, SqlStore};
 use penstock_control::{
     AuditEntry, Change, ChangeSet, ControlError, ControlStore, Credential, Provider, Record, saved,
 };
+use penstock_control::{Dsn, Store};
 use penstock_core::{CredentialId, CredentialStrategy, ProviderId, Secret, Timestamp};
 
 const SECRET: &str = "sk-live-4f1c0f5e7c9b4d0c";
@@ -69,7 +69,7 @@ fn found_in(folder: &Path) -> Vec<String> {
     files.filter(holds).map(|path| path.display().to_string()).collect()
 }
 
-async fn opened(store: &SqlStore, keyring: &Keyring) -> Vec<Result<String, SealError>> {
+async fn opened(store: &Store, keyring: &Keyring) -> Vec<Result<String, SealError>> {
     let records = store.load().await.expect("records").records;
     let open = |held: penstock_control::HeldSecret| held.open(keyring).map(|secret| secret.expose().clone());
     records.secrets().map(open).collect()
@@ -80,8 +80,7 @@ async fn nothing_of_a_secret_is_in_the_files_of_a_sealed_store() {
     let folder = tempfile::tempdir().expect("a folder");
     let keyring = Arc::new(Keyring::new(key(), Vec::new()));
     let dsn = Dsn::Sqlite(folder.path().join("penstock.db"));
-    let store =
-        SqlStore::open(&dsn).await.expect("a store").sealed_with(keyring.clone()).await.expect("keys");
+    let store = Store::open(&dsn).await.expect("a store").sealed_with(keyring.clone()).await.expect("keys");
     store.commit(&with_a_secret()).await.expect("a commit");
     saved::save(folder.path(), &store.load().await.expect("records"), &keyring).expect("a snapshot");
     assert_eq!(found_in(folder.path()), Vec::<String>::new());
@@ -92,14 +91,13 @@ async fn nothing_of_a_secret_is_in_the_files_of_a_sealed_store() {
 async fn a_store_is_sealed_in_place_and_its_files_forget() {
     let folder = tempfile::tempdir().expect("a folder");
     let dsn = Dsn::Sqlite(folder.path().join("penstock.db"));
-    let open = SqlStore::open(&dsn).await.expect("a store");
+    let open = Store::open(&dsn).await.expect("a store");
     open.commit(&with_a_secret()).await.expect("a commit");
     open.close().await.expect("a close");
     assert_ne!(found_in(folder.path()), Vec::<String>::new(), "in plaintext mode it is there to be found");
 
     let keyring = Arc::new(Keyring::new(key(), Vec::new()));
-    let store =
-        SqlStore::open(&dsn).await.expect("a store").sealed_with(keyring.clone()).await.expect("keys");
+    let store = Store::open(&dsn).await.expect("a store").sealed_with(keyring.clone()).await.expect("keys");
     assert_eq!(store.reseal(entry()).await.expect("sealed"), 2);
     assert_eq!(store.reseal(entry()).await.expect("sealed"), 0, "there is nothing left to do");
     store.scrub().await.expect("scrubbed");
@@ -114,23 +112,23 @@ async fn a_new_master_key_seals_all_and_the_old_one_opens_nothing_more() {
     let (old, new) = (Arc::new(Keyring::new(key(), Vec::new())), key());
     let both = Arc::new(Keyring::succeeding(new.clone(), &old));
     let alone = Arc::new(Keyring::new(new, Vec::new()));
-    let store = SqlStore::open(&dsn).await.expect("a store").sealed_with(old.clone()).await.expect("keys");
+    let store = Store::open(&dsn).await.expect("a store").sealed_with(old.clone()).await.expect("keys");
     store.commit(&with_a_secret()).await.expect("a commit");
     // another process rotates, while this one goes on
-    let rotating = SqlStore::open(&dsn).await.expect("a store").sealed_with(both).await.expect("keys");
+    let rotating = Store::open(&dsn).await.expect("a store").sealed_with(both).await.expect("keys");
     assert_eq!(rotating.reseal(entry()).await.expect("sealed"), 2);
     assert_eq!(opened(&store, &alone).await, vec![Ok(SECRET.to_owned()); 2]);
     assert!(
         opened(&store, &old).await.iter().all(|opened| matches!(opened, Err(SealError::UnknownKey { .. })))
     );
 
-    let wrong = SqlStore::open(&dsn).await.expect("a store").sealed_with(old.clone()).await;
+    let wrong = Store::open(&dsn).await.expect("a store").sealed_with(old.clone()).await;
     let said = wrong.expect_err("the old key opens nothing").to_string();
     for key in [&old, &alone] {
         let id = key.current().expect("a key").to_string();
         assert!(said.contains(&id), "both keys are named: {said}");
     }
-    let without = SqlStore::open(&dsn).await.expect("a store").sealed_with(Arc::default()).await;
+    let without = Store::open(&dsn).await.expect("a store").sealed_with(Arc::default()).await;
     assert!(matches!(without, Err(ControlError::Seal(SealError::NoKey { .. }))));
 }
 
@@ -139,8 +137,7 @@ async fn a_sealed_secret_opens_in_its_own_row_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let dsn = Dsn::Sqlite(folder.path().join("penstock.db"));
     let keyring = Arc::new(Keyring::new(key(), Vec::new()));
-    let store =
-        SqlStore::open(&dsn).await.expect("a store").sealed_with(keyring.clone()).await.expect("keys");
+    let store = Store::open(&dsn).await.expect("a store").sealed_with(keyring.clone()).await.expect("keys");
     store.commit(&with_a_secret()).await.expect("a commit");
     let records = store.load().await.expect("records").records;
     let credential = records.credentials.iter().next().expect("a credential");

@@ -10,7 +10,7 @@ use penstock_conformance::control::{GROUPS, Harness};
 use penstock_conformance::servers::{mariadb::Mariadb, postgres::Postgres, skip};
 use penstock_conformance::{Failure, run};
 use penstock_control::ControlStore;
-use penstock_control::sql::{Dsn, SqlStore};
+use penstock_control::{Dsn, Store};
 use penstock_core::Secret;
 use tempfile::TempDir;
 
@@ -45,7 +45,7 @@ impl Databases for Mariadb {
 }
 
 struct OnDatabase {
-    store: Arc<SqlStore>,
+    store: Arc<Store>,
     dsn: Dsn,
     databases: Arc<dyn Databases>,
 }
@@ -53,7 +53,7 @@ struct OnDatabase {
 impl OnDatabase {
     async fn open(databases: Arc<dyn Databases>) -> Result<Arc<dyn Harness>, Failure> {
         let dsn = databases.database().await?;
-        let store = Arc::new(SqlStore::open(&dsn).await?);
+        let store = Arc::new(Store::open(&dsn).await?);
         Ok(Arc::new(Self { store, dsn, databases }))
     }
 }
@@ -65,12 +65,12 @@ impl Harness for OnDatabase {
     }
 
     async fn node(&self) -> Result<Arc<dyn ControlStore>, Failure> {
-        Ok(Arc::new(SqlStore::open(&self.dsn).await?))
+        Ok(Arc::new(Store::open(&self.dsn).await?))
     }
 
     async fn start_together(&self, nodes: usize) -> Result<Vec<Arc<dyn ControlStore>>, Failure> {
         let dsn = self.databases.database().await?;
-        let opening = (0..nodes).map(|_| SqlStore::open(&dsn));
+        let opening = (0..nodes).map(|_| Store::open(&dsn));
         let opened = try_join_all(opening).await?;
         Ok(opened.into_iter().map(|store| Arc::new(store) as _).collect())
     }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use penstock_control::sql::{Dsn, SqlStore};
 use penstock_control::{
     AuditEntry, AuditPage, AuditQuery, Change, ChangeSet, Changes, Committed, ControlError, ControlStore,
     CredentialStatus, Lease, Loaded, LogBatch, LogPage, LogQuery, Pruned, QuotaCost, Retention, RollupQuery,
     Session, Set, Settled, Settlement, UsagePage, UsageQuery, UsageRollup,
 };
+use penstock_control::{Dsn, Store};
 use penstock_core::{RequestId, Timestamp};
 use tempfile::TempDir;
 
@@ -50,7 +50,7 @@ pub enum Fault {
 /// A store with a fault.
 #[derive(Debug)]
 pub struct BrokenStore {
-    inner: SqlStore,
+    inner: Store,
     fault: Fault,
 }
 
@@ -65,7 +65,7 @@ impl BrokenHarness {
     /// On SQLite, with that fault.
     pub async fn open(fault: Fault) -> Result<Arc<dyn Harness>, Failure> {
         let folder = tempfile::tempdir()?;
-        let inner = SqlStore::open(&Dsn::Sqlite(folder.path().join("penstock.db"))).await?;
+        let inner = Store::open(&Dsn::Sqlite(folder.path().join("penstock.db"))).await?;
         Ok(Arc::new(Self { store: Arc::new(BrokenStore { inner, fault }), _folder: folder }))
     }
 }

@@ -104,6 +104,13 @@ pub(crate) enum Written {
 /// See the module.
 #[async_trait]
 pub(crate) trait Backend: Debug + Send + Sync + 'static {
+    /// Makes the place and its tables where they are missing, or refuses one that is another's. What is asked of a
+    /// place that was never prepared prepares it first.
+    async fn prepare(&self) -> Result<(), ControlError>;
+
+    /// Whether the place is there, with the tables of this binary; nothing is made.
+    async fn is_there(&self) -> Result<bool, ControlError>;
+
     /// The rows of each selection, all as of one moment.
     async fn read(&self, selections: &[Select]) -> Result<Vec<Vec<Row>>, ControlError>;
 

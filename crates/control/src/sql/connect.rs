@@ -11,7 +11,7 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use super::Dsn;
+use super::Address;
 
 /// How long SQLite waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,25 +31,25 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Connects to the database that `dsn` names.
-    pub(super) async fn open(dsn: &Dsn) -> Result<Self, DbErr> {
+    /// Connects to the database that that is.
+    pub(super) async fn open(address: &Address) -> Result<Self, DbErr> {
         let server = |url: &str| {
             let mut options = ConnectOptions::new(url);
             options.max_connections(CONNECTIONS).acquire_timeout(PATIENCE).sqlx_logging(false);
             options
         };
-        let writer = match dsn {
-            Dsn::Sqlite(path) => {
+        let writer = match address {
+            Address::Sqlite(path) => {
                 // the first connection turns the file to WAL
                 let writer = to_file(path, 1).await?;
                 return Ok(Self { readers: to_file(path, READERS).await?, writer });
             }
-            Dsn::Postgres(url) => {
+            Address::Postgres(url) => {
                 let mut options = server(url.expose());
                 options.map_sqlx_postgres_opts(|options| options.application_name("penstock"));
                 Database::connect(options).await?
             }
-            Dsn::Mysql(url) => {
+            Address::Mysql(url) => {
                 let mut options = server(url.expose());
                 options.map_sqlx_mysql_opts(|options| options.charset("utf8mb4"));
                 Database::connect(options).await?

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt as _};
+use penstock_core::Secret;
 use sea_orm::sqlx::postgres::PgListener;
 use sea_orm::{DbBackend, Statement};
 
-use super::Dsn;
 use crate::backend::Guard;
 use crate::store::VERSION;
 
@@ -24,10 +24,10 @@ pub(super) fn notice(backend: DbBackend, guard: Guard) -> Option<Statement> {
 
 /// An item whenever a node tells of a change, and when listening begins anew, since something may have been
 /// missed.
-pub(super) fn listen(dsn: Dsn) -> BoxStream<'static, ()> {
-    let connections = stream::unfold(dsn, async |dsn| {
+pub(super) fn listen(url: Secret<String>) -> BoxStream<'static, ()> {
+    let connections = stream::unfold(url, async |url| {
         let listener = loop {
-            match connect(&dsn).await {
+            match connect(url.expose()).await {
                 Ok(listener) => break listener,
                 Err(error) => {
                     tracing::debug!(%error, "changes of other nodes are not heard of, and looked for instead");
@@ -35,7 +35,7 @@ pub(super) fn listen(dsn: Dsn) -> BoxStream<'static, ()> {
                 }
             }
         };
-        Some((stream::once(async {}).chain(heard(listener)), dsn))
+        Some((stream::once(async {}).chain(heard(listener)), url))
     });
     connections.flatten().boxed()
 }
@@ -48,11 +48,8 @@ fn heard(listener: PgListener) -> impl Stream<Item = ()> + Send {
     })
 }
 
-async fn connect(dsn: &Dsn) -> Result<PgListener, sea_orm::sqlx::Error> {
-    let Dsn::Postgres(url) = dsn else { return Err(sea_orm::sqlx::Error::PoolClosed) };
-    let mut listener = PgListener::connect(url.expose()).await?;
+async fn connect(url: &str) -> Result<PgListener, sea_orm::sqlx::Error> {
+    let mut listener = PgListener::connect(url).await?;
     listener.listen(CHANNEL).await?;
     Ok(listener)
 }
-
-use futures_util::Stream;

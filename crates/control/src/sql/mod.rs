@@ -2,7 +2,6 @@
 //! are built, not written; what is particular to one of them is in `connect`, `schema` and `migrate`.
 
 mod connect;
-mod dsn;
 mod hints;
 mod migrate;
 mod row;
@@ -11,71 +10,59 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
+use std::path::{Path, PathBuf};
+
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use penstock_core::Secret;
 use sea_orm::{ConnectionTrait, DbErr};
 use tokio::sync::OnceCell;
 
 use self::connect::{Connections, is_collision};
-pub use self::dsn::{Dsn, DsnError};
 use crate::ControlError;
 use crate::backend::{Backend, Guard, Select, Write, Written};
-use crate::store::Store;
 use crate::table::{Row, Table};
 
 /// How often a write without a guard is tried that others were in the way of.
 const ATTEMPTS: usize = 5;
 
-/// A control store in a SQL database.
-pub type SqlStore = Store<SqlBackend>;
+/// Which database it is, and where.
+#[derive(Clone, Debug)]
+pub(crate) enum Address {
+    Sqlite(PathBuf),
+    Postgres(Secret<String>),
+    Mysql(Secret<String>),
+}
 
 /// Rows in a SQL database.
 #[derive(Debug)]
-pub struct SqlBackend {
-    dsn: Dsn,
+pub(crate) struct SqlBackend {
+    address: Address,
+    /// How it is named to people.
+    shown: String,
     /// There once the database was reached, and its schema made.
     connections: OnceCell<Connections>,
 }
 
-impl Store<SqlBackend> {
-    /// Opens the database that `dsn` names, and makes its schema, and the file, where they are missing.
-    pub async fn open(dsn: &Dsn) -> Result<Self, ControlError> {
-        let backend = SqlBackend::new(dsn);
-        backend.connections().await?;
-        Self::start(backend).await
-    }
-
-    /// A store that connects when it is first asked, for a start while the database is away.
-    pub fn later(dsn: &Dsn) -> Self {
-        Self::over(SqlBackend::new(dsn))
-    }
-
-    /// Opens a store that is there, to look at it: nothing is made.
-    pub async fn find(dsn: &Dsn) -> Result<Option<Self>, ControlError> {
-        let is_empty = |path: &std::path::Path| std::fs::metadata(path).map_or(0, |found| found.len()) == 0;
-        if dsn.file().is_some_and(is_empty) {
-            return Ok(None);
-        }
-        let connections = connect(dsn).await?;
-        let is_there = migrate::is_done(&connections.readers).await?;
-        let backend = SqlBackend { dsn: dsn.clone(), connections: connections.into() };
-        Ok(is_there.then(|| Self::over(backend)))
-    }
-}
-
 impl SqlBackend {
-    fn new(dsn: &Dsn) -> Self {
-        Self { dsn: dsn.clone(), connections: OnceCell::new() }
+    /// Rows in that database, which is connected to when it is needed.
+    pub(crate) fn new(address: Address, shown: String) -> Self {
+        Self { address, shown, connections: OnceCell::new() }
     }
 
     /// The connections; the first that asks makes them, and the schema.
     async fn connections(&self) -> Result<&Connections, ControlError> {
         let make = async || {
-            let connections = connect(&self.dsn).await?;
+            let connections = self.connect().await?;
             migrate::run(&connections).await?;
             Ok(connections)
         };
         self.connections.get_or_try_init(make).await
+    }
+
+    async fn connect(&self) -> Result<Connections, ControlError> {
+        let connections = Connections::open(&self.address).await;
+        connections.map_err(|error| ControlError::Unavailable(format!("{}: {error}", self.shown)))
     }
 
     async fn write_once(
@@ -107,6 +94,25 @@ impl SqlBackend {
 
 #[async_trait]
 impl Backend for SqlBackend {
+    async fn prepare(&self) -> Result<(), ControlError> {
+        self.connections().await.map(drop)
+    }
+
+    async fn is_there(&self) -> Result<bool, ControlError> {
+        let is_empty = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len()) == 0;
+        if let Address::Sqlite(path) = &self.address
+            && is_empty(path)
+        {
+            return Ok(false);
+        }
+        let connections = self.connect().await?;
+        let is_there = migrate::is_done(&connections.readers).await?;
+        if is_there {
+            drop(self.connections.set(connections));
+        }
+        Ok(is_there)
+    }
+
     async fn read(&self, selections: &[Select]) -> Result<Vec<Vec<Row>>, ControlError> {
         let connections = self.connections().await?;
         if let [only] = selections {
@@ -134,8 +140,8 @@ impl Backend for SqlBackend {
     }
 
     fn hints(&self) -> BoxStream<'static, ()> {
-        match &self.dsn {
-            Dsn::Postgres(_) => hints::listen(self.dsn.clone()),
+        match &self.address {
+            Address::Postgres(url) => hints::listen(url.clone()),
             _ => Box::pin(futures_util::stream::pending()),
         }
     }
@@ -154,10 +160,6 @@ impl Backend for SqlBackend {
             None => Ok(()),
         }
     }
-}
-
-async fn connect(dsn: &Dsn) -> Result<Connections, ControlError> {
-    Connections::open(dsn).await.map_err(|error| ControlError::Unavailable(format!("{dsn}: {error}")))
 }
 
 async fn rows(connection: &impl ConnectionTrait, select: &Select) -> Result<Vec<Row>, ControlError> {

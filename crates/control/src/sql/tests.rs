@@ -3,36 +3,36 @@
 use penstock_core::Timestamp;
 
 use super::*;
-use crate::ControlStore as _;
 use crate::ledger::Migration;
 use crate::table::Entity as _;
+use crate::{ControlStore as _, Dsn, Store};
 
 #[tokio::test]
 async fn a_file_is_there_when_it_is_opened_again() {
     let dir = tempfile::tempdir().unwrap();
     let dsn = Dsn::Sqlite(dir.path().join("penstock.db"));
-    let before = SqlStore::open(&dsn).await.unwrap();
+    let before = Store::open(&dsn).await.unwrap();
     let loaded = before.load().await.unwrap();
     before.close().await.unwrap();
-    assert_eq!(SqlStore::open(&dsn).await.unwrap().load().await.unwrap(), loaded);
+    assert_eq!(Store::open(&dsn).await.unwrap().load().await.unwrap(), loaded);
 }
 
 #[tokio::test]
 async fn a_newer_or_a_foreign_database_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| Dsn::Sqlite(dir.path().join(name));
-    let store = SqlStore::open(&at("penstock.db")).await.unwrap();
+    let store = Store::open(&at("penstock.db")).await.unwrap();
     let newer = Migration { number: 7, name: "later".to_owned(), applied_at: Timestamp(1) };
     store.backend().write(None, vec![Write::Insert(Migration::table(), vec![newer.row()])]).await.unwrap();
     store.close().await.unwrap();
     let refused = |error: ControlError| error.to_string();
-    let newer = SqlStore::open(&at("penstock.db")).await.map_err(refused).unwrap_err();
+    let newer = Store::open(&at("penstock.db")).await.map_err(refused).unwrap_err();
     assert!(newer.contains("schema version 7, this Penstock knows up to 1"), "{newer}");
 
     let other = connect::to_file(&dir.path().join("other.db"), 1).await.unwrap();
     other.execute_unprepared("CREATE TABLE invoices (id INTEGER)").await.unwrap();
     other.close().await.unwrap();
-    let foreign = SqlStore::open(&at("other.db")).await.map_err(refused).unwrap_err();
+    let foreign = Store::open(&at("other.db")).await.map_err(refused).unwrap_err();
     assert!(foreign.contains("\"invoices\""), "{foreign}");
 
     std::fs::write(
@@ -40,7 +40,7 @@ async fn a_newer_or_a_foreign_database_is_refused() {
         "this is not a database, and it is long enough to be looked at".repeat(20),
     )
     .unwrap();
-    let garbage = SqlStore::open(&at("garbage.db")).await.map_err(refused).unwrap_err();
+    let garbage = Store::open(&at("garbage.db")).await.map_err(refused).unwrap_err();
     assert!(garbage.contains("not available"), "{garbage}");
 }
 
@@ -51,7 +51,7 @@ async fn a_database_from_before_the_first_release_is_refused() {
     let old = connect::to_file(&path, 1).await.unwrap();
     old.execute_unprepared("CREATE TABLE penstock_meta (name TEXT PRIMARY KEY, value TEXT)").await.unwrap();
     old.close().await.unwrap();
-    let refused = SqlStore::open(&Dsn::Sqlite(path)).await.unwrap_err();
+    let refused = Store::open(&Dsn::Sqlite(path)).await.unwrap_err();
     assert!(matches!(refused, ControlError::TooOld), "{refused}");
 }
 

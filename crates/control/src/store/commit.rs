@@ -8,7 +8,7 @@ use super::contract::{Committed, ControlError, ControlStore, Loaded};
 use super::mirror::{Mirror, VERSION, one};
 use super::plan::{NextIds, plan};
 use super::{ATTEMPTS, Store};
-use crate::backend::{Backend, Filter, Guard, Select, Write, Written};
+use crate::backend::{Filter, Guard, Select, Write, Written};
 use crate::ledger::{AuditLog, Changed, Meta};
 use crate::table::{Cell, Entity, Row, Table};
 use crate::{AuditEntry, Change, ChangeSet, DEFAULT_ORG, Kind, Org};
@@ -30,10 +30,10 @@ pub(crate) fn first_rows() -> Vec<Row> {
     COUNTERS.map(|name| Meta { name: name.to_owned(), value: "0".to_owned() }.row()).to_vec()
 }
 
-impl<B: Backend> Store<B> {
+impl Store {
     /// Makes the organisation everyone starts in, unless there ever was a record.
     pub(super) async fn make_first_records(&self) -> Result<(), ControlError> {
-        let version = self.mirror.lock().await.catch_up(&self.backend).await?.version;
+        let version = self.mirror.lock().await.catch_up(self.backend.as_ref()).await?.version;
         if version > 0 {
             return Ok(());
         }
@@ -69,12 +69,12 @@ impl<B: Backend> Store<B> {
         mirror: &mut Mirror,
         changes: &ChangeSet,
     ) -> Result<Option<Committed>, ControlError> {
-        let loaded = mirror.catch_up(&self.backend).await?.clone();
+        let loaded = mirror.catch_up(self.backend.as_ref()).await?.clone();
         if changes.based_on.is_some_and(|expected| expected != loaded.version) {
             return Err(ControlError::Stale);
         }
         let now = SystemClock.now();
-        let next = next_ids(&one(&self.backend, Select::all(Meta::table())).await?)?;
+        let next = next_ids(&one(self.backend.as_ref(), Select::all(Meta::table())).await?)?;
         let plan = plan(&loaded.records, next.clone(), changes, &self.keyring, now)?;
         let version = loaded.version + 1;
         let mut writes = plan.writes();

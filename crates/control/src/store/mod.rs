@@ -24,7 +24,8 @@ use self::mirror::{Mirror, counter, one, version_of};
 use crate::backend::Backend;
 use crate::ledger::{CredentialStatus, Lease, QuotaCost, Session, UsageRollup};
 use crate::seal::Keyring;
-use crate::{AuditEntry, ChangeSet, Settlement};
+use crate::sql::{Address, SqlBackend};
+use crate::{AuditEntry, ChangeSet, Dsn, Settlement};
 
 pub(crate) use self::commit::first_rows;
 pub use self::contract::{Changes, Committed, ControlError, ControlStore, Loaded, Settled};
@@ -40,8 +41,8 @@ const ATTEMPTS: usize = 200;
 
 /// A control store.
 #[derive(Debug)]
-pub struct Store<B> {
-    backend: B,
+pub struct Store {
+    backend: Box<dyn Backend>,
     mirror: Mutex<Mirror>,
     /// Held by the one settlement of this node that is under way, so that only nodes get into each other's way.
     settling: Mutex<()>,
@@ -57,22 +58,35 @@ impl std::fmt::Debug for Hints {
     }
 }
 
-impl<B: Backend> Store<B> {
-    /// A store on a backend whose tables are there. Who comes first makes the first records.
-    pub(crate) async fn start(backend: B) -> Result<Self, ControlError> {
-        let store = Self::over(backend);
+impl Store {
+    /// Opens the store in the place that `dsn` names, and makes what is missing: the place, its tables, the first
+    /// records.
+    pub async fn open(dsn: &Dsn) -> Result<Self, ControlError> {
+        let store = Self::over(backend(dsn));
+        store.backend.prepare().await?;
         store.make_first_records().await?;
         Ok(store)
     }
 
-    /// Where its rows are.
-    #[cfg(test)]
-    pub(crate) fn backend(&self) -> &B {
-        &self.backend
+    /// A store that is opened when it is first asked, for a start while its place is away.
+    pub fn later(dsn: &Dsn) -> Self {
+        Self::over(backend(dsn))
     }
 
-    /// A store on a backend that is only looked at.
-    pub(crate) fn over(backend: B) -> Self {
+    /// Opens a store that is there, to look at it: nothing is made.
+    pub async fn find(dsn: &Dsn) -> Result<Option<Self>, ControlError> {
+        let backend = backend(dsn);
+        let is_there = backend.is_there().await?;
+        Ok(is_there.then(|| Self::over(backend)))
+    }
+
+    /// Where its rows are.
+    #[cfg(test)]
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        self.backend.as_ref()
+    }
+
+    fn over(backend: Box<dyn Backend>) -> Self {
         let hints = Mutex::new(Hints(backend.hints()));
         let keyring = Arc::default();
         Self { backend, mirror: Mutex::default(), settling: Mutex::default(), hints, keyring }
@@ -92,19 +106,30 @@ impl<B: Backend> Store<B> {
     }
 }
 
+/// What keeps the rows in such a place.
+fn backend(dsn: &Dsn) -> Box<dyn Backend> {
+    let shown = dsn.to_string();
+    let address = match dsn {
+        Dsn::Sqlite(path) => Address::Sqlite(path.clone()),
+        Dsn::Postgres(url) => Address::Postgres(url.clone()),
+        Dsn::Mysql(url) => Address::Mysql(url.clone()),
+    };
+    Box::new(SqlBackend::new(address, shown))
+}
+
 #[async_trait]
-impl<B: Backend> ControlStore for Store<B> {
+impl ControlStore for Store {
     async fn load(&self) -> Result<Loaded, ControlError> {
-        self.mirror.lock().await.catch_up(&self.backend).await.cloned()
+        self.mirror.lock().await.catch_up(self.backend.as_ref()).await.cloned()
     }
 
     async fn version(&self) -> Result<u64, ControlError> {
-        counter(&one(&self.backend, version_of(VERSION)).await?)
+        counter(&one(self.backend.as_ref(), version_of(VERSION)).await?)
     }
 
     async fn changes(&self, since: u64) -> Result<Changes, ControlError> {
         let mut mirror = self.mirror.lock().await;
-        let loaded = mirror.catch_up(&self.backend).await?.clone();
+        let loaded = mirror.catch_up(self.backend.as_ref()).await?.clone();
         Ok(mirror.changes(since).unwrap_or(Changes { loaded, touched: None }))
     }
 

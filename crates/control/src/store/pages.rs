@@ -9,18 +9,18 @@ use super::contract::ControlError;
 use super::mirror::one;
 use super::query::{AuditPage, AuditQuery, LogBatch, LogPage, LogQuery, RollupQuery, UsagePage, UsageQuery};
 use crate::Settlement;
-use crate::backend::{Backend, Filter, Select, Write};
+use crate::backend::{Filter, Select, Write};
 use crate::ledger::{AuditLog, DownstreamRequest, UpstreamRequest, UsageRollup};
 use crate::table::{Cell, Entity};
 
-impl<B: Backend> Store<B> {
+impl Store {
     /// All rows of a small table.
     pub(super) async fn all<T: Entity>(&self) -> Result<Vec<T>, ControlError> {
         self.select(Select::all(T::table())).await
     }
 
     pub(super) async fn select<T: Entity>(&self, select: Select) -> Result<Vec<T>, ControlError> {
-        one(&self.backend, select).await?.into_iter().map(T::read).collect()
+        one(self.backend.as_ref(), select).await?.into_iter().map(T::read).collect()
     }
 
     /// So many rows, and whether there are more.

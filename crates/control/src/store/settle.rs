@@ -10,7 +10,7 @@ use penstock_core::{RequestId, Timestamp, Usd};
 use super::contract::{ControlError, Settled};
 use super::mirror::{counter, one, version_of};
 use super::{ATTEMPTS, Store};
-use crate::backend::{Backend, Filter, Guard, Select, Write, Written};
+use crate::backend::{Filter, Guard, Select, Write, Written};
 use crate::ledger::{Granularity, QuotaCost, UsageRollup, window_start};
 use crate::table::{Cell, Entity, Row};
 use crate::{Quota, Records, Scope, Settlement};
@@ -18,7 +18,7 @@ use crate::{Quota, Records, Scope, Settlement};
 /// The counter that moves with every settlement.
 pub(super) const LEDGER: &str = "ledger";
 
-impl<B: Backend> Store<B> {
+impl Store {
     pub(super) async fn settle_all(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, ControlError> {
         if settlements.is_empty() {
             return Ok(Vec::new());
@@ -34,7 +34,7 @@ impl<B: Backend> Store<B> {
 
     /// `None` if another node was faster.
     async fn settle_once(&self, settlements: &[Settlement]) -> Result<Option<Vec<Settled>>, ControlError> {
-        let backend = &self.backend;
+        let backend = self.backend.as_ref();
         let newest = Select::all(Settlement::table()).descending().limit(1);
         let mut rows = backend.read(&[version_of(LEDGER), newest]).await?.into_iter();
         let mut next = || rows.next().unwrap_or_default();
@@ -76,7 +76,7 @@ impl<B: Backend> Store<B> {
             return Ok(HashSet::new());
         }
         let there = Select::all(Settlement::table()).only(Filter::In("request_id", older));
-        let rows = one(&self.backend, there).await?;
+        let rows = one(self.backend.as_ref(), there).await?;
         rows.into_iter().map(|row| Ok(Settlement::read(row)?.request_id)).collect()
     }
 
@@ -100,7 +100,7 @@ impl<B: Backend> Store<B> {
             let values: BTreeSet<_> = sums.keys().map(|key| key[at].clone()).collect();
             near = near.only(Filter::In(column, values.into_iter().collect()));
         }
-        for row in one(&self.backend, near).await? {
+        for row in one(self.backend.as_ref(), near).await? {
             if let Some(sum) = sums.get_mut(&table.key_of(&row)) {
                 sum.add(&UsageRollup::read(row)?);
             }
@@ -127,7 +127,7 @@ impl<B: Backend> Store<B> {
         }
         let there = Select::all(QuotaCost::table()).only(Filter::In("quota_id", ids.into_iter().collect()));
         let mut costs = BTreeMap::<i64, QuotaCost>::new();
-        for row in one(&self.backend, there).await? {
+        for row in one(self.backend.as_ref(), there).await? {
             let cost = QuotaCost::read(row)?;
             costs.insert(cost.quota_id, cost);
         }

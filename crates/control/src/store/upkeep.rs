@@ -7,7 +7,7 @@ use super::mirror::{counter, one, version_of};
 use super::query::{Pruned, Retention};
 use super::{ATTEMPTS, Store};
 use crate::Settlement;
-use crate::backend::{Backend, Filter, Guard, Select, Write, Written};
+use crate::backend::{Filter, Guard, Select, Write, Written};
 use crate::ledger::{CredentialStatus, DownstreamRequest, Lease, Session, UpstreamRequest, Vocab};
 use crate::table::{Cell, Entity, Table};
 
@@ -16,7 +16,7 @@ pub(super) const LEASES: &str = "leases";
 /// The counter that moves with every report of health.
 pub(super) const HEALTH: &str = "health";
 
-impl<B: Backend> Store<B> {
+impl Store {
     pub(super) async fn prune_some(&self, retention: &Retention) -> Result<Pruned, ControlError> {
         let limit = retention.limit.max(1);
         let usages = self.remove(Settlement::table(), "at", retention.usage_before, limit).await?;
@@ -38,7 +38,7 @@ impl<B: Backend> Store<B> {
     ) -> Result<u64, ControlError> {
         let Some(before) = before else { return Ok(0) };
         let old = Select::all(table).only(Filter::Below(column, before.0.into())).limit(limit);
-        let rows = one(&self.backend, old).await?;
+        let rows = one(self.backend.as_ref(), old).await?;
         let first = table.column(table.key[0]);
         let keys: Vec<Cell> = rows.iter().map(|row| row[first].clone()).collect();
         if !keys.is_empty() {
@@ -76,7 +76,7 @@ impl<B: Backend> Store<B> {
             let mut next = || answers.next().unwrap_or_default();
             let (health, there) = (counter(&next())?, next());
             let there = there.into_iter().map(CredentialStatus::read).collect::<Result<Vec<_>, _>>()?;
-            let loaded = self.mirror.lock().await.catch_up(&self.backend).await?.clone();
+            let loaded = self.mirror.lock().await.catch_up(self.backend.as_ref()).await?.clone();
             let is_news = |status: &&CredentialStatus| {
                 let same = |other: &&CredentialStatus| {
                     (other.credential_id, &other.model) == (status.credential_id, &status.model)

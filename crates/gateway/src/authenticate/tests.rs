@@ -1,7 +1,7 @@
 use http::HeaderName;
 use penstock_control::accounts::{NewKey, NewUser, add_user, create_key, delete_key, revoke_key};
-use penstock_control::sql::{Dsn, SqlStore};
 use penstock_control::{Change, ChangeSet, ControlStore, Kind, Org, Record, User};
+use penstock_control::{Dsn, Store};
 
 use super::*;
 
@@ -27,7 +27,7 @@ enum Fate {
 /// A snapshot of a store in which one key was ever made, and that key.
 async fn made(fate: Fate) -> (Snapshot, String) {
     let dir = tempfile::tempdir().unwrap();
-    let store = SqlStore::open(&Dsn::Sqlite(dir.path().join("penstock.db"))).await.unwrap();
+    let store = Store::open(&Dsn::Sqlite(dir.path().join("penstock.db"))).await.unwrap();
     let ada = NewUser { name: "ada".to_owned(), is_admin: false, permissions: vec!["*".to_owned()] };
     let ada = add_user(&store, &ada, NOW).await.unwrap();
     let expires_at = matches!(fate, Fate::Expired).then_some(NOW);

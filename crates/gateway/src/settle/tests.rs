@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use penstock_control::journal::{JournalOptions, Recovered};
-use penstock_control::sql::{Dsn, SqlStore};
 use penstock_control::{ControlStore, Scope, Settler, UsageQuery};
+use penstock_control::{Dsn, Store};
 use penstock_core::{Dialect, OrgId, Secret};
 use penstock_dialects::observe::Reported;
 use penstock_providers::{AuthScheme, Price};
@@ -34,14 +34,14 @@ const INPUT: u64 = 1_000;
 struct Bench {
     settling: Arc<Settling>,
     settler: Settler,
-    store: Arc<SqlStore>,
+    store: Arc<Store>,
     dir: TempDir,
 }
 
 impl Bench {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Arc::new(SqlStore::open(&Dsn::Sqlite(dir.path().join("penstock.db"))).await.unwrap());
+        let store = Arc::new(Store::open(&Dsn::Sqlite(dir.path().join("penstock.db"))).await.unwrap());
         let (journal, _) = Journal::open(&dir.path().join("journal"), options()).unwrap();
         let journal = Arc::new(journal);
         let (handle, settler) =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use penstock_control::sql::SqlStore;
+use penstock_control::Store;
 use penstock_control::{ControlError, ControlStore, LiveSnapshot, Loaded, saved};
 use tokio::sync::Notify;
 
@@ -15,19 +15,19 @@ use crate::config::Config;
 const GATHER: Duration = Duration::from_secs(1);
 
 /// Opens the control store, and makes it where it is missing; a file is for its owner alone, like the folder.
-pub(super) async fn open_store(config: &Config) -> anyhow::Result<SqlStore> {
+pub(super) async fn open_store(config: &Config) -> anyhow::Result<Store> {
     use std::os::unix::fs::OpenOptionsExt;
     create_data_dir(&config.data_dir)?;
     if let Some(path) = config.control.file() {
         let created = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path);
         created.with_context(|| format!("the control store {} cannot be opened", path.display()))?;
     }
-    Ok(SqlStore::open(&config.control).await?.sealed_with(config.keyring.clone()).await?)
+    Ok(Store::open(&config.control).await?.sealed_with(config.keyring.clone()).await?)
 }
 
 /// Opens the control store to look at it: nothing is made.
-pub(super) async fn open_existing(config: &Config) -> anyhow::Result<SqlStore> {
-    let found = SqlStore::find(&config.control).await?;
+pub(super) async fn open_existing(config: &Config) -> anyhow::Result<Store> {
+    let found = Store::find(&config.control).await?;
     let found = found.with_context(|| match config.control.file() {
         Some(path) => format!(
             "there is no control store {}: name the folder of your gateway with --data-dir, or its dsn",
@@ -40,7 +40,7 @@ pub(super) async fn open_existing(config: &Config) -> anyhow::Result<SqlStore> {
 
 /// Opens the control store for a gateway. If it cannot be reached and there is a last good snapshot, the gateway
 /// starts from that, and the store is tried again whenever it is needed.
-pub(super) async fn open_or_last_good(config: &Config) -> anyhow::Result<(SqlStore, Loaded)> {
+pub(super) async fn open_or_last_good(config: &Config) -> anyhow::Result<(Store, Loaded)> {
     let error = match open_store(config).await {
         Ok(store) => {
             let loaded = store.load().await?;
@@ -63,7 +63,7 @@ pub(super) async fn open_or_last_good(config: &Config) -> anyhow::Result<(SqlSto
         version = loaded.version,
         "starting from the last snapshot, since the control store cannot be reached; it is tried again"
     );
-    Ok((SqlStore::later(&config.control).with_keyring(config.keyring.clone()), loaded))
+    Ok((Store::later(&config.control).with_keyring(config.keyring.clone()), loaded))
 }
 
 /// Keeps the published snapshot on the disk, for the next start: at once, and whenever `changed` says so.

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use penstock_control::Store;
 use penstock_control::seal::{Keyring, MasterKey};
-use penstock_control::sql::SqlStore;
 use penstock_control::{AuditEntry, ControlStore, saved};
 use penstock_core::Secret;
 use serde_json::json;
@@ -71,8 +71,8 @@ pub(super) async fn seal(config: &Config, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn open(config: &Config, keyring: Keyring) -> anyhow::Result<SqlStore> {
-    let found = SqlStore::find(&config.control).await?;
+async fn open(config: &Config, keyring: Keyring) -> anyhow::Result<Store> {
+    let found = Store::find(&config.control).await?;
     let found = found.with_context(|| format!("there is no control store in {} yet", config.control))?;
     Ok(found.sealed_with(Arc::new(keyring)).await?)
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use penstock_control::Store;
 use penstock_control::journal::{Journal, Recovered};
-use penstock_control::sql::SqlStore;
 use penstock_control::{ControlError, ControlStore, LiveSnapshot, Settler, Snapshot, follow};
 use penstock_core::SystemClock;
 use penstock_gateway::authenticate::Access;
@@ -173,7 +173,7 @@ fn refuse_open_to_all(config: &Config, keyless: bool) -> anyhow::Result<()> {
 /// What an earlier process left behind is owed before anything new is taken on, or, while the store is away, as
 /// soon as it is back. The handle is that of the task which waits for it.
 async fn settle_recovered(
-    store: Arc<SqlStore>,
+    store: Arc<Store>,
     journal: Arc<Journal>,
     recovered: Recovered,
 ) -> anyhow::Result<AbortHandle> {

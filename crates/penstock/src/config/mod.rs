@@ -17,10 +17,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use penstock_control::Dsn;
 use penstock_control::KeyDigest;
 use penstock_control::journal::{Durability, JournalOptions};
 use penstock_control::seal::Keyring;
-use penstock_control::sql::Dsn;
 use penstock_core::Secret;
 use penstock_gateway::{OnClientGone, Routing, RoutingSpec, Timeouts};
 use penstock_providers::{Catalogue, ProviderTable};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anstyle::AnsiColor;
 use anyhow::bail;
 use penstock_control::ControlStore;
-use penstock_control::sql::SqlStore;
+use penstock_control::Store;
 use serde::Serialize;
 
 use crate::config::{Config, ConfigError};
@@ -117,7 +117,7 @@ fn master_key(config: &Config) -> Finding {
 
 async fn store(config: &Config) -> Vec<Finding> {
     let place = &config.control;
-    let loaded = match SqlStore::find(place).await {
+    let loaded = match Store::find(place).await {
         Ok(None) => {
             let says = format!("{place} will be made at the first start");
             return vec![finding("control store", State::Ok, says)];
