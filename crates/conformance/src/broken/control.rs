@@ -172,7 +172,9 @@ impl ControlStore for BrokenStore {
     async fn rollups(&self, query: &RollupQuery) -> Result<Vec<UsageRollup>, ControlError> {
         let mut rollups = self.inner.rollups(query).await?;
         if self.fault == Fault::RollupDoubled {
-            rollups.iter_mut().for_each(|rollup| rollup.requests *= 2);
+            for rollup in &mut rollups {
+                rollup.requests *= 2;
+            }
         }
         Ok(rollups)
     }

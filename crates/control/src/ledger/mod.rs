@@ -36,8 +36,11 @@ pub(crate) fn tables() -> Vec<&'static Table> {
     tables
 }
 
-/// The tables whose rows go with a record: by kind, with the column that holds its id.
-pub(crate) fn satellites(kind: Kind) -> &'static [(fn() -> &'static Table, &'static str)] {
+/// A table whose rows go with a record, and its column that holds the record's id.
+pub(crate) type Satellite = (fn() -> &'static Table, &'static str);
+
+/// The tables whose rows go with a record of that kind.
+pub(crate) fn satellites(kind: Kind) -> &'static [Satellite] {
     match kind {
         Kind::Credential => &[(CredentialStatus::table, "credential_id")],
         Kind::Quota => &[(QuotaCost::table, "quota_id")],

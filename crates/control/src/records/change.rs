@@ -7,6 +7,7 @@ use super::{Kind, Record};
 
 /// One change of a [`ChangeSet`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "most changes put a record, and none lives long")]
 pub enum Change {
     /// Makes the record (temporary id) or replaces it (real id).
     Put(Record),

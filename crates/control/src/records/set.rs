@@ -87,6 +87,7 @@ impl<T> Set<T> {
     }
 }
 
+#[expect(private_bounds, reason = "a set is read outside, and made of rows here alone")]
 impl<T: Entity> Set<T> {
     pub(crate) fn put(&mut self, row: Row) -> Result<(), ControlError> {
         let table = T::table();

@@ -81,7 +81,9 @@ impl Snapshot {
         let mut snapshot = Self { version, keys, deleted, permissions: MapM::new(), records };
         let scopes: BTreeSet<_> =
             snapshot.records.permissions.iter().map(|permission| permission.scope).collect();
-        scopes.into_iter().for_each(|scope| snapshot.index_permissions(scope));
+        for scope in scopes {
+            snapshot.index_permissions(scope);
+        }
         snapshot
     }
 
@@ -108,7 +110,9 @@ impl Snapshot {
                 _ => {}
             }
         }
-        scopes.into_iter().for_each(|scope| next.index_permissions(scope));
+        for scope in scopes {
+            next.index_permissions(scope);
+        }
         next
     }
 

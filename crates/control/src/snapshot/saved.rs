@@ -95,12 +95,11 @@ fn place() -> Binding<'static> {
 
 fn json(cell: Cell) -> Value {
     match cell {
-        Cell::Null => Value::Null,
+        // no record has any bytes
+        Cell::Null | Cell::Bytes(_) => Value::Null,
         Cell::Integer(number) => number.into(),
         Cell::Bool(value) => value.into(),
         Cell::Text(text) => text.into(),
-        // no record has any
-        Cell::Bytes(_) => Value::Null,
     }
 }
 

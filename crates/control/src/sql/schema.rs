@@ -52,7 +52,9 @@ fn create(backend: DbBackend, table: &Table) -> TableCreateStatement {
         }
     }
     let mut key = Index::create();
-    table.key.iter().for_each(|column| drop(key.col(Alias::new(*column)).to_owned()));
+    for column in table.key {
+        key.col(Alias::new(*column));
+    }
     create.primary_key(&mut key);
     if backend == DbBackend::Sqlite {
         // rows stand in their primary key, which is one tree less to write
@@ -105,6 +107,8 @@ fn indexes(table: &Table) -> Vec<IndexCreateStatement> {
 fn named(table: &Table, name: &str, columns: &[&'static str]) -> IndexCreateStatement {
     let mut index = Index::create();
     index.name(format!("{}_{name}", table.name)).table(Alias::new(table.name));
-    columns.iter().for_each(|column| drop(index.col(Alias::new(*column)).to_owned()));
+    for column in columns {
+        index.col(Alias::new(*column));
+    }
     index
 }

@@ -71,8 +71,7 @@ fn the_first_schema_is_pinned() {
                 text.push_str(";\n");
             }
         }
-        let path =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/schema-1/{name}.sql"));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/schema-1/{name}.sql"));
         if std::env::var_os("PENSTOCK_WRITE_FIXTURES").is_some() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, &text).unwrap();

@@ -92,7 +92,9 @@ impl Store {
             }
         };
         for settlement in new {
-            Granularity::ALL.iter().for_each(|granularity| add(UsageRollup::of(settlement, *granularity)));
+            for granularity in Granularity::ALL {
+                add(UsageRollup::of(settlement, *granularity));
+            }
         }
         // a little more than these rows, by what is in any of their keys
         let mut near = Select::all(table);
