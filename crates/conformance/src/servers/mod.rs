@@ -15,6 +15,7 @@ pub mod s3;
 pub mod tls;
 pub mod upstash;
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -90,9 +91,18 @@ impl Server {
     }
 }
 
-/// A port on which nothing listens.
+/// A port on which nothing listens, and which no outgoing connection is given before the server is there: systems
+/// take those from 32768 on. Which one is drawn by lot, since other tests look for one at the same time.
 pub fn free_address() -> Result<SocketAddr, Failure> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+    const PORTS: std::ops::Range<u16> = 10_240..32_768;
+    for _ in 0..100 {
+        let lot = RandomState::new().build_hasher().finish() % u64::from(PORTS.end - PORTS.start);
+        let port = PORTS.start + u16::try_from(lot)?;
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return Ok(listener.local_addr()?);
+        }
+    }
+    Err(Failure::new("of 100 ports none is free"))
 }
 
 /// The program `name`, from the project's `.tools` or from the system.
