@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::journal::{Journal, Ticket};
 use crate::{ControlStore, Settlement};
@@ -17,6 +18,8 @@ const GATHER: Duration = Duration::from_millis(200);
 /// How long to wait after a failure; doubled up to the cap.
 const RETRY: Duration = Duration::from_millis(100);
 const RETRY_CAP: Duration = Duration::from_secs(5);
+/// How long the oldest settlement waits that the store would not take.
+const OLDEST: &str = "penstock_journal_oldest_pending_seconds";
 
 /// Where finished requests hand in what they owe.
 #[derive(Clone, Debug)]
@@ -28,12 +31,13 @@ pub struct SettlerHandle {
 struct Pending {
     settlement: Settlement,
     ticket: Ticket,
+    since: Instant,
 }
 
 impl SettlerHandle {
     /// Hands in a settlement. It never blocks: the journal has it already.
     pub fn submit(&self, settlement: Settlement, ticket: Ticket) {
-        if self.queue.send(Pending { settlement, ticket }).is_err() {
+        if self.queue.send(Pending { settlement, ticket, since: Instant::now() }).is_err() {
             // the settler is gone, the process is ending, and the journal will replay this one
             tracing::debug!("a settlement came after the settler had stopped");
         }
@@ -85,17 +89,20 @@ async fn run(
             }
             apply(store.as_ref(), &journal, &mut batch).await;
         }
+        metrics::gauge!(OLDEST).set(0.0);
     }
 }
 
 /// Applies a batch, however often it takes: nothing else may be done with it.
 async fn apply(store: &dyn ControlStore, journal: &Journal, batch: &mut Vec<Pending>) {
+    let oldest = batch.first().map_or_else(Instant::now, |pending| pending.since);
     let (settlements, tickets): (Vec<_>, Vec<_>) =
         batch.drain(..).map(|pending| (pending.settlement, pending.ticket)).unzip();
     let mut wait = RETRY;
     let mut incident = false;
     while let Err(error) = store.settle(&settlements).await {
         metrics::counter!("penstock_settle_failures_total").increment(1);
+        metrics::gauge!(OLDEST).set(oldest.elapsed().as_secs_f64());
         if !std::mem::replace(&mut incident, true) {
             tracing::error!(%error, rows = settlements.len(), "settlements wait in the journal");
         }

@@ -88,7 +88,7 @@ pub fn authenticate(
     if access.admin_key == Some(digest) {
         return Err(refused("this is the admin key, which opens the admin API alone: use a key of a user"));
     }
-    match snapshot.key(&digest, now) {
+    match snapshot.presented(text, now) {
         KeyLookup::Valid(principal) => Ok(Caller::User(principal)),
         KeyLookup::Refused(reason) => Err(refused(&format!("this key does not work: {reason}"))),
         // also where the prefix is not at the start, or in other letters: it is still meant for us

@@ -46,20 +46,38 @@ pub enum Durability {
     Strict,
 }
 
+/// What gives when the byte cap is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum WhenFull {
+    /// New requests are refused.
+    #[default]
+    BlockNew,
+    /// Requests go on, and what they use is noted as long as the disk takes it; what else is logged of them is
+    /// given up.
+    DropLogsKeepUsage,
+}
+
 /// Sizes and policy.
 #[derive(Clone, Copy, Debug)]
 pub struct JournalOptions {
     /// Bytes of one segment.
     pub segment_bytes: u64,
-    /// Bytes of all segments; past it new requests are refused (`block_new`).
+    /// Bytes of all segments; past it the policy holds.
     pub max_bytes: u64,
+    /// The policy.
+    pub when_full: WhenFull,
     /// When a response may go on.
     pub durability: Durability,
 }
 
 impl Default for JournalOptions {
     fn default() -> Self {
-        Self { segment_bytes: 8 << 20, max_bytes: 1 << 30, durability: Durability::Group }
+        Self {
+            segment_bytes: 8 << 20,
+            max_bytes: 1 << 30,
+            when_full: WhenFull::BlockNew,
+            durability: Durability::Group,
+        }
     }
 }
 
@@ -151,7 +169,11 @@ impl Journal {
     /// Notes that a request is about to reach a provider. `if_lost` is what it owes should nothing
     /// else be heard of it.
     pub fn begin(&self, if_lost: &Settlement) -> Result<Ticket, JournalError> {
-        let begin = self.shared.append(Kind::Begin, if_lost, Limit::Cap)?;
+        let limit = match self.shared.options.when_full {
+            WhenFull::BlockNew => Limit::Cap,
+            WhenFull::DropLogsKeepUsage => Limit::None,
+        };
+        let begin = self.shared.append(Kind::Begin, if_lost, limit)?;
         self.shared.open.fetch_add(1, Ordering::Relaxed);
         Ok(Ticket { request_id: if_lost.request_id, begin, end: None })
     }
@@ -200,6 +222,11 @@ impl Journal {
     /// Ended requests that the store does not have yet.
     pub fn pending(&self) -> u64 {
         self.shared.pending.load(Ordering::Relaxed)
+    }
+
+    /// Whether its segments have reached the byte cap.
+    pub fn is_full(&self) -> bool {
+        self.shared.is_full(&self.shared.rest())
     }
 
     /// Stops the housekeeping; what is still owed stays on disk. Without anything owed the folder is
@@ -274,8 +301,7 @@ impl Shared {
         if self.current.load().id != full.id {
             return Ok(());
         }
-        let segments = rest.full.len() as u64 + 2;
-        if limit == Limit::Cap && segments * self.options.segment_bytes > self.options.max_bytes {
+        if limit == Limit::Cap && self.is_full(&rest) {
             return Err(JournalError::Full);
         }
         let next = match rest.spare.take() {
@@ -286,6 +312,12 @@ impl Shared {
         self.current.store(Arc::new(next));
         self.wake.notify_all();
         Ok(())
+    }
+
+    /// Whether one segment more would be past the cap.
+    fn is_full(&self, rest: &Rest) -> bool {
+        let segments = rest.full.len() as u64 + 2;
+        segments * self.options.segment_bytes > self.options.max_bytes
     }
 
     fn keep_house(&self) {

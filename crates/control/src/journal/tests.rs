@@ -90,6 +90,19 @@ fn a_full_journal_refuses_new_requests_and_still_ends_begun_ones() {
 }
 
 #[test]
+fn a_full_journal_that_keeps_usage_refuses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = JournalOptions { when_full: WhenFull::DropLogsKeepUsage, ..options(4096, 4) };
+    let (journal, _) = Journal::open(dir.path(), options).unwrap();
+    assert!(!journal.is_full());
+    let begun: Vec<_> = (0..1_000).map(|at| journal.begin(&settlement(Timestamp(at))).unwrap()).collect();
+    assert!(journal.is_full());
+    kill(journal);
+    let (_journal, recovered) = Journal::open(dir.path(), options).unwrap();
+    assert_eq!((recovered.settlements.len(), recovered.interrupted), (begun.len(), 1_000));
+}
+
+#[test]
 fn many_writers_lose_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(dir.path(), options(1 << 14, 10_000)).unwrap();

@@ -14,7 +14,7 @@ use immutable_chunkmap::map::MapM;
 use penstock_core::{KeyId, OrgId, TeamId, Timestamp, UserId};
 use wildmatch::WildMatch;
 
-use crate::{Changes, ControlStore, KeyDigest, Kind, Loaded, Records, Scope, User, UserKey};
+use crate::{Changes, ControlStore, DigestAlgorithm, KeyDigest, Kind, Loaded, Records, Scope, User, UserKey};
 
 /// Who makes a request, as far as the records know.
 #[derive(Clone, Debug)]
@@ -68,6 +68,8 @@ pub struct Snapshot {
     keys: MapM<KeyDigest, Arc<UserKey>>,
     deleted: MapM<KeyDigest, ()>,
     permissions: MapM<Scope, Patterns>,
+    /// Whether keys from elsewhere are among them, which are known by other digests than ours.
+    imported: bool,
     records: Records,
 }
 
@@ -78,7 +80,10 @@ impl Snapshot {
         let keys = records.keys.shared().map(|key| (key.digest, Arc::clone(key)));
         let deleted = records.tombstones.iter().map(|tombstone| (tombstone.digest, ()));
         let (keys, deleted) = (keys.collect(), deleted.collect());
-        let mut snapshot = Self { version, keys, deleted, permissions: MapM::new(), records };
+        let mut snapshot =
+            Self { version, keys, deleted, permissions: MapM::new(), imported: false, records };
+        snapshot.imported = snapshot.keys.into_iter().any(|(digest, _)| is_imported(digest))
+            || snapshot.deleted.into_iter().any(|(digest, ())| is_imported(digest));
         let scopes: BTreeSet<_> =
             snapshot.records.permissions.iter().map(|permission| permission.scope).collect();
         for scope in scopes {
@@ -121,6 +126,8 @@ impl Snapshot {
             self.keys.remove_cow(&old.digest);
         }
         if let Some(key) = self.records.keys.get(id) {
+            // once there was one, its digest stays known
+            self.imported |= is_imported(&key.digest);
             self.keys.insert_cow(key.digest, Arc::clone(key));
         }
     }
@@ -154,6 +161,18 @@ impl Snapshot {
     /// last key does not bring it back.
     pub fn is_keyless(&self) -> bool {
         self.records.keys.is_empty() && self.records.tombstones.is_empty()
+    }
+
+    /// Looks up a key that somebody presents, by every digest under which it may be known.
+    pub fn presented(&self, key: &str, now: Timestamp) -> KeyLookup {
+        match self.key(&KeyDigest::of(key), now) {
+            KeyLookup::Unknown if self.imported => {
+                let others = KeyDigest::candidates(key).into_iter().skip(1);
+                let mut found = others.map(|digest| self.key(&digest, now));
+                found.find(|found| !matches!(found, KeyLookup::Unknown)).unwrap_or(KeyLookup::Unknown)
+            }
+            found => found,
+        }
     }
 
     /// Looks a key up by its digest.
@@ -198,6 +217,10 @@ impl Snapshot {
             ],
         })
     }
+}
+
+fn is_imported(digest: &KeyDigest) -> bool {
+    digest.algorithm() != DigestAlgorithm::Blake3
 }
 
 /// The snapshot that is published at the moment.

@@ -45,6 +45,12 @@ async fn found(connection: &impl ConnectionTrait) -> Result<i64, ControlError> {
     if has(Meta::table().name) {
         return Err(ControlError::TooOld);
     }
+    if [["global_settings", "providers"], ["schema_migrations", "orgs"]]
+        .iter()
+        .any(|named| named.iter().all(|name| has(name)))
+    {
+        return Err(ControlError::Gproxy);
+    }
     tables.into_iter().next().map_or(Ok(0), |table| Err(ControlError::Foreign { table }))
 }
 

@@ -35,6 +35,18 @@ async fn a_newer_or_a_foreign_database_is_refused() {
     let foreign = Store::open(&at("other.db")).await.map_err(refused).unwrap_err();
     assert!(foreign.contains("\"invoices\""), "{foreign}");
 
+    for (number, tables) in ["schema_migrations orgs routes", "global_settings providers"].iter().enumerate()
+    {
+        let name = format!("gproxy-{number}.db");
+        let gproxy = connect::to_file(&dir.path().join(&name), 1).await.unwrap();
+        for table in tables.split(' ') {
+            gproxy.execute_unprepared(&format!("CREATE TABLE {table} (id INTEGER)")).await.unwrap();
+        }
+        gproxy.close().await.unwrap();
+        let refused = Store::open(&at(&name)).await.unwrap_err();
+        assert!(matches!(refused, ControlError::Gproxy), "{tables}: {refused}");
+    }
+
     std::fs::write(
         dir.path().join("garbage.db"),
         "this is not a database, and it is long enough to be looked at".repeat(20),

@@ -135,6 +135,12 @@ pub enum ControlError {
         /// One of its tables.
         table: String,
     },
+    /// The database belongs to GPROXY.
+    #[error(
+        "the database holds the data of GPROXY, which stays as it is: \
+         name an empty database or another data dir"
+    )]
+    Gproxy,
     /// A stored value cannot be read.
     #[error("the control store holds {what} that cannot be read: {value:?}")]
     Corrupt {

@@ -1,6 +1,6 @@
 use http::HeaderName;
 use penstock_control::accounts::{NewKey, NewUser, add_user, create_key, delete_key, revoke_key};
-use penstock_control::{Change, ChangeSet, ControlStore, Kind, Org, Record, User};
+use penstock_control::{Change, ChangeSet, ControlStore, DigestAlgorithm, Kind, Org, Record, User, UserKey};
 use penstock_control::{Dsn, Store};
 
 use super::*;
@@ -130,6 +130,33 @@ async fn a_key_of_ours_that_does_not_work_is_refused_with_its_reason_whatever_is
             assert_eq!(asks(&snapshot, access, Some(&secret)), refused, "{access:?}");
             assert_eq!(asks(&snapshot, access, Some(&format!(" {secret} "))), refused, "{access:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_key_from_elsewhere_works_by_its_digest_and_is_ours_also_when_it_is_gone() {
+    let (_, ours) = made(Fate::Live).await;
+    for algorithm in [DigestAlgorithm::Blake3, DigestAlgorithm::Blake3Bare, DigestAlgorithm::Sha256] {
+        let secret = "sk-made-elsewhere";
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&Dsn::Sqlite(dir.path().join("penstock.db"))).await.unwrap();
+        let ada = NewUser { name: "ada".to_owned(), is_admin: false, permissions: Vec::new() };
+        add_user(&store, &ada, NOW).await.unwrap();
+        let (made, _) =
+            create_key(&store, "ada", NewKey { label: None, expires_at: None }, NOW).await.unwrap();
+        let before = Snapshot::new(store.load().await.unwrap());
+        let imported = UserKey { digest: KeyDigest::by(algorithm, secret), ..made };
+        store.commit(&ChangeSet::of(Change::Put(Record::UserKey(imported.clone())))).await.unwrap();
+        let changed = before.changed(store.changes(before.version()).await.unwrap());
+        for snapshot in [&changed, &Snapshot::new(store.load().await.unwrap())] {
+            assert_eq!(asks(snapshot, BOTH, Some(secret)), "user ada", "{algorithm:?}");
+            assert_eq!(asks(snapshot, BOTH, Some("sk-made-by-nobody")), "own key sk-made-by-nobody");
+            assert_eq!(asks(snapshot, BOTH, Some(&ours)), format!("401 {UNKNOWN}"));
+        }
+        delete_key(&store, imported.id).await.unwrap();
+        let deleted = Snapshot::new(store.load().await.unwrap());
+        let refused = asks(&deleted, BOTH, Some(secret));
+        assert!(refused.contains("it has been deleted"), "{algorithm:?}: {refused}");
     }
 }
 

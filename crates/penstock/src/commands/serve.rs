@@ -138,12 +138,25 @@ const LOCK: &str = ".penstock.lock";
 
 /// Whether a gateway runs on the data folder of that configuration.
 pub(super) fn is_running(config: &Config) -> bool {
-    let lock = File::open(config.data_dir.join(LOCK));
+    is_locked(&config.data_dir.join(LOCK))
+}
+
+fn is_locked(path: &std::path::Path) -> bool {
+    let lock = File::open(path);
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
+/// Held by a GPROXY as long as it runs on its data folder.
+const GPROXY_LOCK: &str = ".gproxy.lock";
+
 /// Two gateways on one data folder would write into each other's journal.
 fn lock(config: &Config) -> anyhow::Result<File> {
+    if is_locked(&config.data_dir.join(GPROXY_LOCK)) {
+        bail!(
+            "data_dir {}: a GPROXY is running on it: stop it, or name another folder with --data-dir",
+            config.data_dir.display()
+        );
+    }
     let path = config.data_dir.join(LOCK);
     let file = File::create(&path).with_context(|| format!("data_dir: {} cannot be made", path.display()))?;
     match file.try_lock() {

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use penstock_control::Dsn;
 use penstock_control::KeyDigest;
-use penstock_control::journal::{Durability, JournalOptions};
+use penstock_control::journal::{Durability, JournalOptions, WhenFull};
 use penstock_control::seal::Keyring;
 use penstock_core::Secret;
 use penstock_gateway::{OnClientGone, Routing, RoutingSpec, Timeouts};
@@ -192,6 +192,10 @@ fn journal(values: &settings::Values) -> Result<JournalOptions, ConfigError> {
         max_bytes: values.bytes("journal.max_bytes")?,
         durability: values
             .choice("journal.durability", &[("group", Durability::Group), ("strict", Durability::Strict)])?,
+        when_full: values.choice(
+            "journal.when_full",
+            &[("block_new", WhenFull::BlockNew), ("drop_logs_keep_usage", WhenFull::DropLogsKeepUsage)],
+        )?,
         ..JournalOptions::default()
     };
     let least = 4 * options.segment_bytes;

@@ -44,6 +44,7 @@ const SETTINGS: &[Setting] = &[
     setting("client.body_rate", "16KiB"),
     setting("client.write_stall", "5m"),
     setting("journal.max_bytes", "1GiB"),
+    setting("journal.when_full", "block_new"),
     setting("journal.durability", "group"),
     Setting { name: "master_key", default: None, secret: true },
     Setting { name: "master_key_previous", default: None, secret: true },
@@ -65,6 +66,19 @@ const OTHER_VARIABLES: &[&str] = &[
     "PENSTOCK_MASTER_KEY_PREVIOUS_FILE",
     "PENSTOCK_URL",
     "PENSTOCK_KEY",
+];
+
+/// Settings that GPROXY has as well, each with the name of its variable there: whoever comes from it changes the
+/// binary and keeps the environment.
+const GPROXY_VARIABLES: &[(&str, &str)] = &[
+    ("host", "GPROXY_HOST"),
+    ("port", "GPROXY_PORT"),
+    ("data_dir", "GPROXY_DATA_DIR"),
+    ("dsn", "GPROXY_DSN"),
+    ("master_key", "GPROXY_MASTER_KEY"),
+    ("kv", "GPROXY_REDIS_URL"),
+    ("max_attempts", "GPROXY_MAX_ATTEMPTS"),
+    ("max_in_flight", "GPROXY_MAX_IN_FLIGHT"),
 ];
 
 /// Where a value comes from.
@@ -132,6 +146,8 @@ pub(super) fn resolve(
             Some((Secret::from(text), Origin::Variable(name)))
         } else if let Some(path) = environment(&twin).filter(|_| setting.secret) {
             Some((secret_file(&twin, &path)?, Origin::Variable(twin)))
+        } else if let Some((name, text)) = from_gproxy(setting.name, environment) {
+            Some((Secret::from(text), Origin::Variable(name.to_owned())))
         } else if let Some(text) = file.and_then(|file| file.plain.get(setting.name)) {
             let path = file.map(|file| file.path.display().to_string()).unwrap_or_default();
             Some((text.clone(), Origin::File(path)))
@@ -141,6 +157,12 @@ pub(super) fn resolve(
         values.extend(value.map(|(text, origin)| (setting.name, Value { text, origin })));
     }
     Ok(Values(values))
+}
+
+/// The value of GPROXY's variable for a setting.
+fn from_gproxy(setting: &str, environment: Environment<'_>) -> Option<(&'static str, String)> {
+    let (_, variable) = GPROXY_VARIABLES.iter().find(|(name, _)| *name == setting)?;
+    Some((*variable, environment(variable)?))
 }
 
 /// The settings that flags name, each with the flag.
@@ -191,10 +213,16 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 /// Warnings for variables that look like settings and are none.
 pub(super) fn unknown_variables() -> Vec<String> {
     let known: Vec<_> = names().map(variable).collect();
-    let is_known = |name: &str| known.iter().any(|known| known == name) || OTHER_VARIABLES.contains(&name);
+    let is_known = |name: &str| {
+        known.iter().any(|known| known == name)
+            || OTHER_VARIABLES.contains(&name)
+            || GPROXY_VARIABLES.iter().any(|(_, known)| *known == name)
+    };
     std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with("PENSTOCK_") && !is_known(name))
+        .filter(|name| {
+            ["PENSTOCK_", "GPROXY_"].iter().any(|prefix| name.starts_with(prefix)) && !is_known(name)
+        })
         .map(|name| match nearest(&name, known.iter().map(String::as_str)) {
             Some(near) => {
                 format!("the variable {name} is no setting and has no effect: did you mean {near}?")

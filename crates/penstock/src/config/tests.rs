@@ -50,6 +50,28 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
 }
 
 #[test]
+fn the_variables_of_gproxy_count_where_ours_are_not_set() {
+    let variables = [
+        ("GPROXY_PORT", "4"),
+        ("GPROXY_DSN", "postgres://me@db/penstock"),
+        ("GPROXY_REDIS_URL", "redis://cache:6379"),
+        ("GPROXY_MAX_ATTEMPTS", "7"),
+        ("PENSTOCK_MAX_ATTEMPTS", "5"),
+    ];
+    let config = load(Some("port = 1\n"), &variables, SettingFlags::default()).unwrap();
+    let expected = [
+        ("port", "4", "GPROXY_PORT"),
+        ("max_attempts", "5", "PENSTOCK_MAX_ATTEMPTS"),
+        ("dsn", "[hidden]", "GPROXY_DSN"),
+        ("kv", "[hidden]", "GPROXY_REDIS_URL"),
+    ];
+    for (name, text, origin) in expected {
+        assert_eq!(value(&config, name), (text.to_owned(), origin.to_owned()), "{name}");
+    }
+    assert_eq!(config.control.to_string(), "postgres://db/penstock");
+}
+
+#[test]
 fn what_is_wrong_is_said_with_what_was_expected() {
     let cases = [
         ("prot = 1", ": unknown key `prot`: did you mean `port`?"),
