@@ -17,6 +17,7 @@ use crate::attempt::{Answer, attempt};
 use crate::authenticate::{Access, authenticate};
 use crate::client::Clients;
 use crate::exchange::Exchange;
+use crate::logs::Logs;
 use crate::plan::{plan, unsupported};
 use crate::prepare::keep_forwarded;
 use crate::resolve::{candidates, resolve};
@@ -62,6 +63,8 @@ pub struct Parts {
     pub settling: Settling,
     /// Where modules keep their state.
     pub storage: StorageAdapter,
+    /// Where requests hand in what is logged of them.
+    pub logs: Logs,
     /// Options.
     pub options: GatewayOptions,
 }
@@ -76,6 +79,7 @@ pub(crate) struct Shared {
     pub(crate) table: Arc<ProviderTable>,
     pub(crate) settling: Arc<Settling>,
     storage: StorageAdapter,
+    pub(crate) logs: Logs,
     pub(crate) options: GatewayOptions,
     pub(crate) clients: Clients,
     pub(crate) clock: Arc<dyn Clock>,
@@ -92,7 +96,7 @@ impl std::fmt::Debug for Shared {
 impl Gateway {
     /// A gateway of these parts.
     pub fn new(parts: Parts, clock: Arc<dyn Clock>) -> Self {
-        let Parts { live, routing, table, settling, storage, options } = parts;
+        let Parts { live, routing, table, settling, storage, logs, options } = parts;
         let providers = routing.providers().iter().map(|provider| provider.timeouts.connect);
         let routes = routing.routes().filter_map(|route| route.timeouts.connect);
         let clients = Clients::new(providers.chain(routes).collect::<BTreeSet<_>>());
@@ -103,6 +107,7 @@ impl Gateway {
             table,
             settling: Arc::new(settling),
             storage,
+            logs,
             options,
             clients,
             clock,
@@ -138,6 +143,11 @@ impl Gateway {
     /// Where modules keep their state.
     pub fn storage(&self) -> &StorageAdapter {
         &self.0.storage
+    }
+
+    /// Where requests hand in what is logged of them.
+    pub fn logs(&self) -> &Logs {
+        &self.0.logs
     }
 
     /// Answers a request, whatever happens.

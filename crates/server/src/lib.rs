@@ -6,6 +6,7 @@
 mod admin;
 mod inference;
 mod listen;
+mod logged;
 mod models;
 mod ops;
 mod response;

@@ -14,6 +14,7 @@ use penstock_gateway::meters::Meters;
 use penstock_gateway::{Body, BodyError, GatewayError};
 
 use crate::Shared;
+use crate::logged::Logged;
 
 /// A place among the requests in flight; given back when it is dropped.
 pub(crate) struct Place(Shared);
@@ -48,10 +49,14 @@ pub(crate) struct Entry {
     pub(crate) operation: Operation,
     pub(crate) status: u16,
     pub(crate) bytes: u64,
+    pub(crate) logged: Option<Box<Logged>>,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        if let Some(logged) = self.logged.take() {
+            logged.end(self.status);
+        }
         let elapsed = self.arrived.elapsed();
         tracing::info!(
             target: "penstock::access",
@@ -120,8 +125,13 @@ impl http_body::Body for Counted {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            self.entry.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            self.entry.bytes += data.len() as u64;
+            if let Some(logged) = &mut self.entry.logged {
+                logged.answers(data);
+            }
         }
         polled
     }

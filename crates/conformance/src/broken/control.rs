@@ -256,6 +256,14 @@ impl ControlStore for BrokenStore {
         self.inner.health().await
     }
 
+    async fn size(&self) -> Result<u64, ControlError> {
+        self.inner.size().await
+    }
+
+    async fn compact(&self) -> Result<(), ControlError> {
+        self.inner.compact().await
+    }
+
     async fn close(&self) -> Result<(), ControlError> {
         self.inner.close().await
     }

@@ -122,6 +122,9 @@ pub(crate) trait Backend: Debug + Send + Sync + 'static {
         Box::pin(futures_util::stream::pending())
     }
 
+    /// How many bytes its tables have, about, without what is free in its files.
+    async fn size(&self) -> Result<u64, ControlError>;
+
     /// Makes what was overwritten or deleted in these tables unreadable in the files of the database.
     async fn scrub(&self, tables: &[&'static Table]) -> Result<(), ControlError>;
 

@@ -229,6 +229,11 @@ impl Journal {
         self.shared.is_full(&self.shared.rest())
     }
 
+    /// Whether logs have to give way to what was used.
+    pub fn drops_logs(&self) -> bool {
+        self.shared.options.when_full == WhenFull::DropLogsKeepUsage && self.is_full()
+    }
+
     /// Stops the housekeeping; what is still owed stays on disk. Without anything owed the folder is
     /// left empty.
     pub fn close(&self) -> io::Result<()> {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use penstock_core::Secret;
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::OnceCell;
 
 use self::connect::{Connections, is_collision};
@@ -144,6 +144,18 @@ impl Backend for SqlBackend {
             Address::Postgres(url) => hints::listen(url.clone()),
             _ => Box::pin(futures_util::stream::pending()),
         }
+    }
+
+    async fn size(&self) -> Result<u64, ControlError> {
+        let readers = &self.connections().await?.readers;
+        let backend = readers.get_database_backend();
+        if backend == DbBackend::MySql {
+            // what it knows of its tables may be from before they grew
+            readers.execute_unprepared(&statement::analyze()).await?;
+        }
+        let found = readers.query_one_raw(Statement::from_string(backend, statement::size(backend))).await?;
+        let bytes = found.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten();
+        Ok(bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default())
     }
 
     async fn scrub(&self, tables: &[&'static Table]) -> Result<(), ControlError> {

@@ -10,7 +10,7 @@ use sea_orm::sea_query::{
 use sea_orm::{DbBackend, Statement};
 
 use crate::backend::{Filter, Guard, Select, Write};
-use crate::ledger::{Changed, Meta};
+use crate::ledger::{Changed, Meta, tables};
 use crate::table::{Cell, ColumnType, Entity as _, Row, Table};
 
 /// Rows of one statement: any number is made of a few of these sizes.
@@ -55,6 +55,30 @@ pub(crate) fn of_write(backend: DbBackend, write: &Write) -> Vec<Statement> {
             let mut delete = Query::delete();
             delete.from_table(Alias::new(table.name)).cond_where(all(table, filters));
             vec![backend.build(&delete)]
+        }
+    }
+}
+
+/// Has MySQL look at the sizes of its tables.
+pub(crate) fn analyze() -> String {
+    let names: Vec<_> = tables().into_iter().map(|table| table.name).collect();
+    format!("ANALYZE TABLE {}", names.join(", "))
+}
+
+/// Asks how many bytes the tables have.
+pub(crate) const fn size(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => {
+            "SELECT CAST(SUM(pg_total_relation_size(c.oid)) AS BIGINT) FROM pg_class c \
+             JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind = 'r'"
+        }
+        DbBackend::MySql => {
+            "SELECT CAST(SUM(data_length + index_length) AS SIGNED) FROM information_schema.tables \
+             WHERE table_schema = DATABASE()"
+        }
+        _ => {
+            "SELECT (page_count - freelist_count) * page_size \
+             FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
         }
     }
 }

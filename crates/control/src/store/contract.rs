@@ -203,6 +203,13 @@ pub trait ControlStore: std::fmt::Debug + Send + Sync + 'static {
     /// that there is more.
     async fn prune(&self, retention: &Retention) -> Result<Pruned, ControlError>;
 
+    /// How many bytes the database has, about, without what is free in its files.
+    async fn size(&self) -> Result<u64, ControlError>;
+
+    /// Gives back what removed logs have left behind in the files of the database. Logs may wait for it; nothing
+    /// else does.
+    async fn compact(&self) -> Result<(), ControlError>;
+
     /// Tells the other nodes how credentials are.
     async fn report_health(&self, statuses: &[CredentialStatus]) -> Result<(), ControlError>;
 

@@ -22,9 +22,12 @@ use tokio::sync::Mutex;
 pub(crate) use self::mirror::VERSION;
 use self::mirror::{Mirror, counter, one, version_of};
 use crate::backend::Backend;
-use crate::ledger::{CredentialStatus, Lease, QuotaCost, Session, UsageRollup};
+use crate::ledger::{
+    CredentialStatus, DownstreamRequest, Lease, QuotaCost, Session, UpstreamRequest, UsageRollup,
+};
 use crate::seal::Keyring;
 use crate::sql::{Address, SqlBackend};
+use crate::table::Entity as _;
 use crate::{AuditEntry, ChangeSet, Dsn, Settlement};
 
 pub(crate) use self::commit::first_rows;
@@ -179,6 +182,14 @@ impl ControlStore for Store {
 
     async fn prune(&self, retention: &Retention) -> Result<Pruned, ControlError> {
         self.prune_some(retention).await
+    }
+
+    async fn size(&self) -> Result<u64, ControlError> {
+        self.backend.size().await
+    }
+
+    async fn compact(&self) -> Result<(), ControlError> {
+        self.backend.scrub(&[DownstreamRequest::table(), UpstreamRequest::table()]).await
     }
 
     async fn report_health(&self, statuses: &[CredentialStatus]) -> Result<(), ControlError> {

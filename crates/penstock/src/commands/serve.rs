@@ -13,9 +13,13 @@ use penstock_control::journal::{Journal, Recovered};
 use penstock_control::{ControlError, ControlStore, LiveSnapshot, Settler, Snapshot, follow};
 use penstock_core::SystemClock;
 use penstock_gateway::authenticate::Access;
+use penstock_gateway::logs::Logs;
+use penstock_gateway::logs::recorder::{self, Recorder};
+use penstock_gateway::retention::Keeper;
 use penstock_gateway::settle::Settling;
 use penstock_gateway::{Gateway, GatewayOptions, Routing};
 use penstock_server::{Server, serve};
+use penstock_storage::StorageAdapter;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -34,6 +38,8 @@ pub(super) const PLAINTEXT: &str = "master_key: there is none, so that secrets a
 const FOLLOW: Duration = Duration::from_millis(500);
 /// How long settlements may take to reach the store at the end; what is left stays in the journal.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long what was logged of requests may take to reach the store at the end.
+const LOG_DEADLINE: Duration = Duration::from_secs(2);
 /// How long answers that are read on for a client who has gone may take at the end.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -69,6 +75,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let journal = Arc::new(journal);
     let recovering = settle_recovered(store.clone(), journal.clone(), recovered).await?;
     let live = Arc::new(LiveSnapshot::new(snapshot));
+    let (logs, recorder, keeper) = keep_logs(&config, store.clone(), &journal, &adapter, &live);
     let (settler_handle, settler) = Settler::start(store.clone(), journal.clone());
     let routing = Routing::new(config.routing.clone(), &config.table)?;
     let gateway = Gateway::new(
@@ -83,6 +90,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
                 stopping: AtomicBool::new(false),
             },
             storage: adapter,
+            logs,
             options: GatewayOptions {
                 access: Access {
                     loopback: config.is_loopback(),
@@ -120,10 +128,14 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     follower.abort();
     saver.abort();
     recovering.abort();
-    // the last handle of the settler goes with the gateway
+    keeper.abort();
+    // the last handles of settler and recorder go with the gateway
     drop(gateway);
     if !settler.finish(SETTLE_DEADLINE).await {
         tracing::warn!(left = journal.pending(), "settlements stay in the journal until the next start");
+    }
+    if !recorder.finish(LOG_DEADLINE).await {
+        tracing::warn!("what was logged of the last requests is given up");
     }
     storage.close().await?;
     journal.close()?;
@@ -131,6 +143,32 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     tracing::info!("stopped");
     drop(lock);
     Ok(())
+}
+
+/// Starts what writes the logs of requests, and what removes old ones.
+fn keep_logs(
+    config: &Config,
+    store: Arc<dyn ControlStore>,
+    journal: &Arc<Journal>,
+    storage: &StorageAdapter,
+    live: &Arc<LiveSnapshot>,
+) -> (Logs, Recorder, AbortHandle) {
+    let (logs, recorder) = Recorder::start(recorder::Parts {
+        store: Arc::clone(&store),
+        journal: Arc::clone(journal),
+        storage: storage.clone(),
+        live: Arc::clone(live),
+        instance: Arc::clone(&config.instance),
+    });
+    let keeper = Keeper {
+        store,
+        storage: storage.clone(),
+        live: Arc::clone(live),
+        instance: Arc::clone(&config.instance),
+        clock: Arc::new(SystemClock),
+    };
+    let keeper = tokio::spawn(keeper.run(config.retention_interval));
+    (logs, recorder, keeper.abort_handle())
 }
 
 /// Held by a gateway as long as it runs on its data folder.

@@ -21,7 +21,7 @@ use penstock_control::Dsn;
 use penstock_control::KeyDigest;
 use penstock_control::journal::{Durability, JournalOptions, WhenFull};
 use penstock_control::seal::Keyring;
-use penstock_core::Secret;
+use penstock_core::{Clock, RequestId, Secret, SystemClock};
 use penstock_gateway::{OnClientGone, Routing, RoutingSpec, Timeouts};
 use penstock_providers::{Catalogue, ProviderTable};
 use penstock_server::{Limits, ListenOptions};
@@ -70,6 +70,10 @@ pub(crate) struct Config {
     /// What seals the secrets in it.
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) storage: StorageSettings,
+    /// The name of this gateway among several.
+    pub(crate) instance: Arc<str>,
+    /// How often old rows are looked for.
+    pub(crate) retention_interval: Duration,
     pub(crate) log_format: String,
     pub(crate) table: Arc<ProviderTable>,
     pub(crate) catalogue: Arc<Catalogue>,
@@ -154,6 +158,8 @@ impl Config {
                 drain: values.duration("drain")?,
             },
             journal: journal(&values)?,
+            instance: instance(&values)?,
+            retention_interval: values.duration("retention.interval")?,
             log_format: values.choice(
                 "log_format",
                 &[("auto", "auto".to_owned()), ("text", "text".to_owned()), ("json", "json".to_owned())],
@@ -184,6 +190,14 @@ fn control(values: &settings::Values, data_dir: &Path) -> Result<Dsn, ConfigErro
     match values.url("dsn") {
         Some(dsn) => Dsn::parse(&dsn).map_err(|error| ConfigError::new(format!("dsn: {error}"))),
         None => Ok(Dsn::Sqlite(data_dir.join("penstock.db"))),
+    }
+}
+
+/// Its name, or one that no other gateway has.
+fn instance(values: &settings::Values) -> Result<Arc<str>, ConfigError> {
+    match values.find("instance_id") {
+        Some(_) => Ok(values.text("instance_id")?.trim().into()),
+        None => Ok(format!("gateway-{}", RequestId::new(SystemClock.now())).into()),
     }
 }
 

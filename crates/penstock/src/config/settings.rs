@@ -55,6 +55,8 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "blob", default: None, secret: true },
     Setting { name: "provider_table", default: None, secret: false },
     Setting { name: "catalogue", default: None, secret: false },
+    Setting { name: "instance_id", default: None, secret: false },
+    setting("retention.interval", "10m"),
     setting("log_format", "auto"),
 ];
 
@@ -77,6 +79,7 @@ const GPROXY_VARIABLES: &[(&str, &str)] = &[
     ("dsn", "GPROXY_DSN"),
     ("master_key", "GPROXY_MASTER_KEY"),
     ("kv", "GPROXY_REDIS_URL"),
+    ("instance_id", "GPROXY_INSTANCE_ID"),
     ("max_attempts", "GPROXY_MAX_ATTEMPTS"),
     ("max_in_flight", "GPROXY_MAX_IN_FLIGHT"),
 ];

@@ -18,9 +18,11 @@ use penstock_gateway::respond::{self, Ids};
 use penstock_gateway::{Body, Caller, GatewayError, Request};
 
 use crate::Shared;
+use crate::logged::Logged;
 use crate::response::{Entry, Place, counted};
 
-use key::{present, query_without_key};
+use key::present;
+pub(crate) use key::query_without_key;
 
 /// Where each call is, aggregated and under a provider's name.
 pub(crate) fn router() -> Router<Shared> {
@@ -94,7 +96,8 @@ async fn handle(
     let id = RequestId::new(at);
     let (parts, body) = request.into_parts();
     let ids = Ids::new(id, &parts.headers);
-    let entry = Entry {
+    let logged = Logged::begin(state.parts.gateway.logs(), id, at, &parts);
+    let mut entry = Entry {
         state: Shared::clone(&state),
         id,
         arrived,
@@ -102,6 +105,7 @@ async fn handle(
         operation,
         status: CLIENT_GONE,
         bytes: 0,
+        logged,
     };
     let place = match Place::take(&state) {
         Ok(place) => place,
@@ -115,6 +119,9 @@ async fn handle(
         Ok(body) => body,
         Err((error, rest)) => return refuse(dialect, &ids, &error, rest, entry).await,
     };
+    if let Some(logged) = &mut entry.logged {
+        logged.asked(&body);
+    }
     let query = parts.uri.query().and_then(query_without_key);
     let request = Request {
         id,
