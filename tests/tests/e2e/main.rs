@@ -10,6 +10,7 @@ mod command_line;
 mod control;
 mod faults;
 mod metering;
+mod nodes;
 mod outage;
 mod passthrough;
 mod shutdown;

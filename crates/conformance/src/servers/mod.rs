@@ -8,6 +8,7 @@
 pub mod authority;
 pub mod libsql;
 pub mod mariadb;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod redis;
 pub mod roles;

@@ -1,5 +1,6 @@
 //! A PostgreSQL server, with pgvector where that is installed.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -95,6 +96,11 @@ impl Postgres {
         self.wait().await
     }
 
+    /// Where a private server listens.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.server.as_ref().map(|server| server.address)
+    }
+
     /// The address of a new database.
     pub async fn database(&self) -> Result<String, Failure> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -120,7 +126,7 @@ fn binaries() -> Option<PathBuf> {
 
 /// As whom the server runs: it refuses to be root.
 #[derive(Clone, Copy)]
-enum User {
+pub(super) enum User {
     /// As this process, which is not root.
     Same,
     /// As this process, which is not root in a user namespace of its own. Nothing has to be readable by
@@ -134,7 +140,7 @@ enum User {
 const NAMESPACE: [&str; 3] = ["--user", "--map-user=1000", "--map-group=1000"];
 
 impl User {
-    async fn choose(folder: &Path) -> Result<Self, Failure> {
+    pub(super) async fn choose(folder: &Path) -> Result<Self, Failure> {
         use std::os::unix::fs::MetadataExt as _;
         // what this process makes belongs to whom it runs as
         if folder.metadata()?.uid() != 0 {
@@ -147,7 +153,7 @@ impl User {
         Ok(Self::System)
     }
 
-    fn command(self, program: &Path) -> Command {
+    pub(super) fn command(self, program: &Path) -> Command {
         let mut command = match self {
             Self::Same => return Command::new(program),
             Self::Namespace => Command::new("unshare"),

@@ -20,6 +20,10 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 const READERS: u32 = 2;
 /// Connections to a server.
 const CONNECTIONS: u32 = 8;
+/// Forgets what another client of the pooler has prepared on this connection.
+const CLEAR: &str = "DEALLOCATE ALL";
+/// Statements that a connection keeps prepared.
+const STATEMENTS: usize = 100;
 /// How long a call waits for a server.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -28,6 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Connections {
     pub(super) writer: DatabaseConnection,
     pub(super) readers: DatabaseConnection,
+    /// Whether a pooler gives each transaction whichever connection is free: what was prepared in one is not there
+    /// in the next, or is another client's.
+    pub(super) pooled: bool,
 }
 
 impl Connections {
@@ -42,11 +49,14 @@ impl Connections {
             Address::Sqlite(path) => {
                 // the first connection turns the file to WAL
                 let writer = to_file(path, 1).await?;
-                return Ok(Self { readers: to_file(path, READERS).await?, writer });
+                return Ok(Self { readers: to_file(path, READERS).await?, writer, pooled: false });
             }
-            Address::Postgres(url) => {
+            Address::Postgres { url, pooled } => {
                 let mut options = server(url.expose());
-                options.map_sqlx_postgres_opts(|options| options.application_name("penstock"));
+                let kept = if *pooled { 0 } else { STATEMENTS };
+                options.map_sqlx_postgres_opts(move |options| {
+                    options.application_name("penstock").statement_cache_capacity(kept)
+                });
                 Database::connect(options).await?
             }
             Address::Mysql(url) => {
@@ -55,7 +65,11 @@ impl Connections {
                 Database::connect(options).await?
             }
         };
-        Ok(Self { readers: writer.clone(), writer })
+        Ok(Self {
+            readers: writer.clone(),
+            writer,
+            pooled: matches!(address, Address::Postgres { pooled: true, .. }),
+        })
     }
 
     /// Begins to write.
@@ -63,16 +77,25 @@ impl Connections {
         // SQLite: the lock is taken now, and not when something was read already
         let mode = SqliteTransactionMode::Immediate;
         let sqlite_transaction_mode = is_sqlite(&self.writer).then_some(mode);
-        self.writer
-            .begin_with_options(TransactionOptions {
-                sqlite_transaction_mode,
-                ..TransactionOptions::default()
-            })
-            .await
+        let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
+        let transaction = self.writer.begin_with_options(options).await?;
+        if self.pooled {
+            transaction.execute_unprepared(CLEAR).await?;
+        }
+        Ok(transaction)
     }
 
     /// Begins to read as of one moment.
     pub(super) async fn begin_read(&self) -> Result<DatabaseTransaction, DbErr> {
+        if self.pooled {
+            // the driver would prepare the statement that says what kind of transaction it is
+            let transaction = self.readers.begin().await?;
+            let kind = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
+            // first, since after anything else it is too late
+            transaction.execute_unprepared(kind).await?;
+            transaction.execute_unprepared(CLEAR).await?;
+            return Ok(transaction);
+        }
         let options = if is_sqlite(&self.readers) {
             let sqlite_transaction_mode = Some(SqliteTransactionMode::Deferred);
             TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() }
@@ -143,6 +166,11 @@ fn is_busy(error: &DbErr) -> bool {
 pub(super) fn is_collision(error: &DbErr) -> bool {
     // serialisation failures and deadlocks: states of PostgreSQL and of MySQL
     code(error).is_some_and(|code| ["40001", "40P01"].contains(&code.as_str()))
+}
+
+/// Whether what was prepared is not there, or another's is: the states of PostgreSQL for it.
+pub(super) fn is_misled_by_a_pooler(error: &DbErr) -> bool {
+    code(error).is_some_and(|code| ["26000", "42P05"].contains(&code.as_str()))
 }
 
 fn code(error: &DbErr) -> Option<String> {

@@ -23,6 +23,8 @@ use crate::ControlError;
 use crate::backend::{Backend, Guard, Select, Write, Written};
 use crate::table::{Row, Table};
 
+/// What a DSN says where a pooler is between, which drivers cannot tell.
+const POOLED: &str = "pooler=transaction";
 /// How often a write without a guard is tried that others were in the way of.
 const ATTEMPTS: usize = 5;
 
@@ -30,8 +32,26 @@ const ATTEMPTS: usize = 5;
 #[derive(Clone, Debug)]
 pub(crate) enum Address {
     Sqlite(PathBuf),
-    Postgres(Secret<String>),
+    Postgres {
+        url: Secret<String>,
+        /// Whether a pooler gives each transaction whichever connection is free.
+        pooled: bool,
+    },
     Mysql(Secret<String>),
+}
+
+impl Address {
+    /// A PostgreSQL, as its DSN names it.
+    pub(crate) fn postgres(dsn: &Secret<String>) -> Self {
+        let dsn = dsn.expose();
+        let Some((base, options)) = dsn.split_once('?') else {
+            return Self::Postgres { url: dsn.clone().into(), pooled: false };
+        };
+        let kept: Vec<_> = options.split('&').filter(|option| *option != POOLED).collect();
+        let pooled = kept.len() < options.split('&').count();
+        let end = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+        Self::Postgres { url: format!("{base}{end}").into(), pooled }
+    }
 }
 
 /// Rows in a SQL database.
@@ -106,7 +126,9 @@ impl Backend for SqlBackend {
             return Ok(false);
         }
         let connections = self.connect().await?;
-        let is_there = migrate::is_done(&connections.readers).await?;
+        let transaction = connections.begin_read().await?;
+        let is_there = migrate::is_done(&transaction).await?;
+        transaction.commit().await?;
         if is_there {
             drop(self.connections.set(connections));
         }
@@ -115,7 +137,9 @@ impl Backend for SqlBackend {
 
     async fn read(&self, selections: &[Select]) -> Result<Vec<Vec<Row>>, ControlError> {
         let connections = self.connections().await?;
-        if let [only] = selections {
+        if let [only] = selections
+            && !connections.pooled
+        {
             return Ok(vec![rows(&connections.readers, only).await?]);
         }
         let transaction = connections.begin_read().await?;
@@ -141,20 +165,23 @@ impl Backend for SqlBackend {
 
     fn hints(&self) -> BoxStream<'static, ()> {
         match &self.address {
-            Address::Postgres(url) => hints::listen(url.clone()),
+            Address::Postgres { url, pooled: false } => hints::listen(url.clone()),
             _ => Box::pin(futures_util::stream::pending()),
         }
     }
 
     async fn size(&self) -> Result<u64, ControlError> {
-        let readers = &self.connections().await?.readers;
-        let backend = readers.get_database_backend();
+        let connections = self.connections().await?;
+        let backend = connections.readers.get_database_backend();
         if backend == DbBackend::MySql {
             // what it knows of its tables may be from before they grew
-            readers.execute_unprepared(&statement::analyze()).await?;
+            connections.readers.execute_unprepared(&statement::analyze()).await?;
         }
-        let found = readers.query_one_raw(Statement::from_string(backend, statement::size(backend))).await?;
+        let transaction = connections.begin_read().await?;
+        let found =
+            transaction.query_one_raw(Statement::from_string(backend, statement::size(backend))).await?;
         let bytes = found.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten();
+        transaction.commit().await?;
         Ok(bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default())
     }
 
@@ -182,6 +209,13 @@ async fn rows(connection: &impl ConnectionTrait, select: &Select) -> Result<Vec<
 
 impl From<DbErr> for ControlError {
     fn from(error: DbErr) -> Self {
-        Self::Unavailable(error.to_string())
+        let hint = if connect::is_misled_by_a_pooler(&error) {
+            format!(
+                "; behind a pooler that gives out connections by transaction, the dsn has to say ?{POOLED}"
+            )
+        } else {
+            String::new()
+        };
+        Self::Unavailable(format!("{error}{hint}"))
     }
 }

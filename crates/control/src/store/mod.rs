@@ -114,7 +114,7 @@ fn backend(dsn: &Dsn) -> Box<dyn Backend> {
     let shown = dsn.to_string();
     let address = match dsn {
         Dsn::Sqlite(path) => Address::Sqlite(path.clone()),
-        Dsn::Postgres(url) => Address::Postgres(url.clone()),
+        Dsn::Postgres(url) => Address::postgres(url),
         Dsn::Mysql(url) => Address::Mysql(url.clone()),
     };
     Box::new(SqlBackend::new(address, shown))
