@@ -6,7 +6,7 @@ use penstock_providers::StreamUsage;
 
 use crate::exchange::Exchange;
 use crate::pipeline;
-use crate::resolve::Candidate;
+use crate::choose::Candidate;
 
 /// What to do for one candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use penstock_control::journal::JournalError;
 use penstock_core::{Ended, Operation, Usage, UsageSource};
 
 use crate::exchange::Exchange;
-use crate::resolve::Candidate;
+use crate::choose::Candidate;
 use crate::settle::{SettleGuard, Settling};
 use crate::{Caller, GatewayError};
 
