@@ -22,7 +22,7 @@ use penstock_control::journal::{Durability, JournalOptions};
 use penstock_control::seal::Keyring;
 use penstock_control::sql::Dsn;
 use penstock_core::Secret;
-use penstock_gateway::{OnClientGone, Routing, RoutingSpec, Timeouts};
+use penstock_gateway::{OnClientGone, ProviderSpec, Routing, RoutingSpec, Timeouts};
 use penstock_providers::{Catalogue, ProviderTable};
 use penstock_server::{Limits, ListenOptions};
 use penstock_storage::settings::{Reserved, Settings as StorageSettings, Urls};
@@ -107,6 +107,7 @@ impl Config {
             own_keys: byok || loopback,
             local_providers: loopback,
             timeouts,
+            ..RoutingSpec::default()
         };
         // built here as well, so that `config check` finds what `serve` would refuse
         Routing::new(routing.clone(), &table).map_err(|error| ConfigError::new(error.to_string()))?;
@@ -166,6 +167,11 @@ impl Config {
             file: file.map(|file| file.path),
             resolved: values.into_rows(),
         })
+    }
+
+    /// Says why a provider cannot be used, if its address is that of this gateway.
+    pub(crate) fn refuse_self(&self, provider: &ProviderSpec) -> Result<(), ConfigError> {
+        providers::refuse_self(std::slice::from_ref(provider), &self.table, &self.listen)
     }
 
     /// Whether only programs on this machine can connect.
