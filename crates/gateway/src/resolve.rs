@@ -159,4 +159,4 @@ fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

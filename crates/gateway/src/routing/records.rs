@@ -198,3 +198,6 @@ fn aliases(records: &Records) -> Vec<AliasSpec> {
     };
     aliases.into_iter().map(spec).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -185,6 +185,9 @@ pub(super) fn routes(lists: Option<&Lists>) -> Result<Routes, ConfigError> {
     let Some(lists) = lists else { return Ok((Vec::new(), Vec::new())) };
     let mut routes = Vec::new();
     for route in &lists.routes {
+        let mut by_tier: Vec<_> = route.members.iter().collect();
+        // stable: within a tier the order of the file holds
+        by_tier.sort_by_key(|member| member.tier);
         let member = |member: &super::file::MemberEntry| MemberSpec {
             provider: member.provider.clone(),
             model: member.model.clone(),
@@ -194,7 +197,7 @@ pub(super) fn routes(lists: Option<&Lists>) -> Result<Routes, ConfigError> {
         routes.push(RouteSpec {
             name: route.name.clone(),
             strategy: route.strategy,
-            members: route.members.iter().map(member).collect(),
+            members: by_tier.into_iter().map(member).collect(),
             timeouts: timeouts(&format!("route {:?}", route.name), &route.timeouts)?,
             on_loss: match route.on_loss {
                 OnLossEntry::Warn => OnLoss::Warn,

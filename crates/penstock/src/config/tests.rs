@@ -141,7 +141,7 @@ fn routes_keep_the_order_of_their_tiers() {
     let wrong = file.replace("gpt-4(.*)", "gpt-4(");
     assert!(refused(&wrong, &[]).contains("alias \"gpt-4(\""));
     let wrong = file.replace("timeouts", "strategy = \"random\"\ntimeouts");
-    assert!(refused(&wrong, &[]).contains("expected `failover`"));
+    assert!(refused(&wrong, &[]).contains("expected one of `failover`, `round_robin`"));
 }
 
 #[test]
