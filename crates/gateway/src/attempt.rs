@@ -17,9 +17,9 @@ use tokio::time::Instant;
 use crate::choose::{Candidate, left_alone};
 use crate::exchange::Exchange;
 use crate::execute::Shared;
+use crate::health::Permit;
 use crate::plan::Plan;
 use crate::prepare::{Knowledge, Prepared, prepare};
-use crate::health::Permit;
 use crate::resolve::Resolution;
 use crate::routing::Credential;
 use crate::settle::SettleGuard;
@@ -142,9 +142,8 @@ pub(crate) async fn attempt(
         };
         number += 1;
         guard.now_with(&candidate);
-        let prepared = prepare(exchange, headers, &candidate, plan, known).map_err(|error| {
-            Failure::error(0, false, "unprepared", error).blaming(Blame::None)
-        });
+        let prepared = prepare(exchange, headers, &candidate, plan, known)
+            .map_err(|error| Failure::error(0, false, "unprepared", error).blaming(Blame::None));
         let began = Instant::now();
         let tried = match prepared {
             Ok(prepared) => once(shared, exchange, prepared, &candidate, timeouts, guard).await,
@@ -195,11 +194,12 @@ pub(crate) async fn attempt(
 fn enter<'a>(candidate: &'a Candidate, exchange: &Exchange, now: Timestamp) -> Option<Option<Permit<'a>>> {
     let Some(credential) = &candidate.credential else { return Some(None) };
     let Credential { limits, health, .. } = &**credential;
+    let permit = health.enter(&candidate.model, &candidate.provider.breaker, now)?;
     let counts = candidate.provider.credential_strategy == Some(CredentialStrategy::LeastUsed);
     if (counts || !limits.are_none()) && !health.spend(*limits, exchange.envelope.estimated_input, now) {
         return None;
     }
-    health.enter(&candidate.model, &candidate.provider.breaker, now).map(Some)
+    Some(Some(permit))
 }
 
 /// Every attempt is counted and logged; one that succeeds at once says nothing that the access log does not.

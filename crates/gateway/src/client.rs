@@ -14,8 +14,8 @@ use bytes::{Buf, Bytes};
 use http::Uri;
 use http_body::{Body, Frame, SizeHint};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use tower_service::Service;
@@ -128,7 +128,13 @@ impl Clients {
         let new = connect_timeouts.into_iter().filter(|timeout| !known.contains_key(timeout));
         let new: Vec<_> = new.map(|timeout| (timeout, client(self.tls.clone(), timeout))).collect();
         if !new.is_empty() {
-            self.clients.rcu(|known| known.iter().chain(new.iter().map(|(k, v)| (k, v))).map(|(k, v)| (*k, v.clone())).collect::<HashMap<_, _>>());
+            self.clients.rcu(|known| {
+                known
+                    .iter()
+                    .chain(new.iter().map(|(k, v)| (k, v)))
+                    .map(|(k, v)| (*k, v.clone()))
+                    .collect::<HashMap<_, _>>()
+            });
         }
     }
 

@@ -113,7 +113,9 @@ impl GatewayError {
     /// When the same request may be sent again, in seconds, where that is known.
     pub const fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::LeftAlone { retry_after, .. } => Some(retry_after.as_secs().saturating_add(if retry_after.subsec_nanos() > 0 { 1 } else { 0 })),
+            Self::LeftAlone { retry_after, .. } => {
+                Some(retry_after.as_secs().saturating_add(if retry_after.subsec_nanos() > 0 { 1 } else { 0 }))
+            }
             _ if self.class().status == 503 => Some(1),
             _ => None,
         }

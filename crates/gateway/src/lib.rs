@@ -48,8 +48,8 @@ pub use execute::{Gateway, GatewayOptions, OnClientGone, Parts};
 pub use models::{ListedModel, ListedModels};
 pub use respond::{Body, BodyError};
 pub use routing::{
-    AliasSpec, Credential, CredentialSpec, LiveRouting, Member, MemberSpec, ModelSpec, Provider, ProviderSpec,
-    Route, RouteSpec, Routing, RoutingError, RoutingSpec,
+    AliasSpec, Credential, CredentialSpec, LiveRouting, Member, MemberSpec, ModelSpec, Provider,
+    ProviderSpec, Route, RouteSpec, Routing, RoutingError, RoutingSpec,
 };
 pub use timeouts::{TimeoutOverrides, Timeouts};
 pub use translate::OnLoss;

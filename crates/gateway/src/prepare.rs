@@ -8,10 +8,10 @@ use penstock_dialects::ask_for_usage;
 use penstock_dialects::patch::{Patch, apply, json_string};
 use penstock_providers::Catalogue;
 
+use crate::choose::Candidate;
 use crate::client::Pieces;
 use crate::exchange::Exchange;
 use crate::plan::Plan;
-use crate::choose::Candidate;
 use crate::translate::{OnLoss, Translated, Translation, translate};
 use crate::{Caller, GatewayError};
 

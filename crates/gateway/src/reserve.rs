@@ -9,8 +9,8 @@ use penstock_control::Settlement;
 use penstock_control::journal::JournalError;
 use penstock_core::{Ended, Operation, Usage, UsageSource};
 
-use crate::exchange::Exchange;
 use crate::choose::Candidate;
+use crate::exchange::Exchange;
 use crate::settle::{SettleGuard, Settling};
 use crate::{Caller, GatewayError};
 

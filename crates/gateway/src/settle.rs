@@ -14,9 +14,9 @@ use penstock_core::{Ended, Operation, Usage, UsageSource, Usd};
 use penstock_dialects::observe::Observed;
 use penstock_providers::Catalogue;
 
+use crate::choose::Candidate;
 use crate::exchange::Exchange;
 use crate::meters::ProviderMeters;
-use crate::choose::Candidate;
 use crate::routing::{Credential, Provider};
 
 /// Where settlements go, and what prices them.

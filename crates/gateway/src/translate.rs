@@ -14,8 +14,8 @@ use penstock_dialects::verify::{Verifier, Violation};
 use penstock_providers::{Catalogue, StreamUsage};
 
 use crate::GatewayError;
-use crate::exchange::Exchange;
 use crate::choose::Candidate;
+use crate::exchange::Exchange;
 
 /// Of so many translated streams one is read again as its client reads it.
 const VERIFIED: u128 = 64;

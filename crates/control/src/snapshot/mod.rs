@@ -4,6 +4,8 @@
 //! many keys there are. Who a key belongs to is put together when it is shown, from a few look-ups.
 
 pub mod saved;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};

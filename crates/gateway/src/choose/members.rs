@@ -31,7 +31,8 @@ pub(super) fn order(
 
 /// One whose figure is old goes first, once, so that it gets a new one.
 fn by_latency(members: &mut [Usable<'_>], circumstances: &Circumstances<'_>) {
-    let latency = |usable: &Usable<'_>| usable.member.latency.as_ref().map_or(u64::MAX, |found| found.micros());
+    let latency =
+        |usable: &Usable<'_>| usable.member.latency.as_ref().map_or(u64::MAX, |found| found.micros());
     members.sort_by_key(latency);
     let now = circumstances.now;
     let due = |usable: &Usable<'_>| usable.member.latency.as_ref().is_some_and(|found| found.is_due(now));

@@ -126,7 +126,8 @@ fn each_member_is_tried_with_each_credential_and_those_left_alone_last() {
 #[test]
 fn whose_breaker_is_open_is_not_asked_and_a_lone_one_is_not_either() {
     let routing = two_by_two();
-    let credential = |provider: &str, place: usize| Arc::clone(&routing.provider(provider).unwrap().credentials[place]);
+    let credential =
+        |provider: &str, place: usize| Arc::clone(&routing.provider(provider).unwrap().credentials[place]);
     credential("groq", 0).break_it("llama");
     let found = candidates_of("fast", &Caller::Open, &routing).unwrap();
     assert_eq!(found, ["groq/llama b", "openai/mini a", "openai/mini b"]);
@@ -292,7 +293,8 @@ fn a_route_whose_members_are_all_gone_says_so() {
         routes: vec![RouteSpec::sample("fast", &[("groq", "b")])],
         ..RoutingSpec::default()
     };
-    let (routing, problems) = Routing::build(routing, ProviderTable::builtin(), &crate::health::Board::default());
+    let (routing, problems) =
+        Routing::build(routing, ProviderTable::builtin(), &crate::health::Board::default());
     assert_eq!(problems.len(), 1, "{problems:?}");
     let refused = chosen("fast", &Caller::Open, &routing, (NOW, 1)).unwrap_err();
     assert_eq!(refused.class().status, 502);

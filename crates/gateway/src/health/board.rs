@@ -60,7 +60,7 @@ impl Board {
     ) -> Arc<CredentialHealth> {
         let mut credentials = lock(&self.credentials);
         if let Some(known) = credentials.get(&identity)
-            && known.is_of(changed, secret)
+            && known.is_of((provider, name), (changed, secret))
         {
             return Arc::clone(known);
         }
@@ -101,14 +101,14 @@ impl Board {
         self.reports.waiting.notified().await;
     }
 
-    /// What the other nodes should hear, each state once.
-    pub fn take_reports(&self) -> Vec<CredentialStatus> {
-        self.reports.take()
+    /// What the other nodes should hear.
+    pub fn reports(&self) -> Vec<CredentialStatus> {
+        self.reports.all()
     }
 
-    /// Takes back what could not be reported; what has changed meanwhile stays as it is.
-    pub fn return_reports(&self, statuses: Vec<CredentialStatus>) {
-        statuses.into_iter().for_each(|status| self.reports.put(status));
+    /// Forgets what was told; what has changed meanwhile still waits.
+    pub fn reported(&self, statuses: &[CredentialStatus]) {
+        self.reports.told(statuses);
     }
 
     /// Takes in what other nodes reported, and what this one did before it was started.

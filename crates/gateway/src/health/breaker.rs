@@ -148,12 +148,7 @@ impl Breaker {
     }
 
     /// The provider did not answer, or not as it should.
-    pub(super) fn failed(
-        &mut self,
-        probe: bool,
-        now: Timestamp,
-        settings: &BreakerSettings,
-    ) -> Option<Turn> {
+    pub(super) fn failed(&mut self, probe: bool, now: Timestamp, settings: &BreakerSettings) -> Option<Turn> {
         match self.phase {
             Phase::HalfOpen if probe => {}
             Phase::Closed => {

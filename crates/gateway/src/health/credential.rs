@@ -91,8 +91,8 @@ impl CredentialHealth {
         }
     }
 
-    pub(super) fn is_of(&self, changed: Timestamp, secret: u64) -> bool {
-        self.version == (changed, secret)
+    pub(super) fn is_of(&self, names: (&Arc<str>, &Arc<str>), version: (Timestamp, u64)) -> bool {
+        self.version == version && (&self.provider, &self.name) == names
     }
 
     /// Whether it should be used for `model` now.
@@ -298,11 +298,7 @@ impl Model {
 }
 
 /// What is known of a model; none if there are too many already.
-fn model<'a>(
-    models: &'a mut HashMap<Box<str>, Model>,
-    name: &str,
-    now: Timestamp,
-) -> Option<&'a mut Model> {
+fn model<'a>(models: &'a mut HashMap<Box<str>, Model>, name: &str, now: Timestamp) -> Option<&'a mut Model> {
     if !models.contains_key(name) {
         if models.len() >= MODELS {
             models.retain(|_, known| !known.is_forgotten(now, &BreakerSettings::default()));

@@ -13,7 +13,6 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-
 pub use self::board::{Board, Identity};
 pub use self::breaker::BreakerSettings;
 pub use self::credential::{Condition, CredentialHealth, Permit};

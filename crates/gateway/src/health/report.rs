@@ -1,7 +1,7 @@
-//! What the other nodes should hear: the newest state of each credential and model, until it is fetched.
+//! What the other nodes should hear: the newest state of each credential and model, until they were told.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use penstock_control::CredentialStatus;
 use penstock_core::{CredentialId, HealthState, Timestamp};
@@ -33,7 +33,7 @@ impl Reports {
     }
 
     pub(super) fn add(&self, news: News) {
-        self.put(CredentialStatus {
+        let status = CredentialStatus {
             credential_id: news.credential,
             model: news.model,
             state: news.state,
@@ -42,21 +42,21 @@ impl Reports {
             reported_by: self.node.clone(),
             last_error: None,
             updated_at: news.at,
-        });
+        };
+        self.pending().insert((status.credential_id, status.model.clone()), status);
         self.waiting.notify_one();
     }
 
-    /// In place of what is older.
-    pub(super) fn put(&self, status: CredentialStatus) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (status.credential_id, status.model.clone());
-        if pending.get(&key).is_none_or(|there| there.updated_at <= status.updated_at) {
-            pending.insert(key, status);
-        }
+    pub(super) fn all(&self) -> Vec<CredentialStatus> {
+        self.pending().values().cloned().collect()
     }
 
-    pub(super) fn take(&self) -> Vec<CredentialStatus> {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *pending).into_values().collect()
+    /// Forgets what was told; what has changed meanwhile waits.
+    pub(super) fn told(&self, statuses: &[CredentialStatus]) {
+        self.pending().retain(|_, waiting| !statuses.contains(waiting));
+    }
+
+    fn pending(&self) -> MutexGuard<'_, BTreeMap<(CredentialId, String), CredentialStatus>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -33,6 +33,13 @@ fn succeed(health: &CredentialHealth, now: Timestamp) {
     health.enter("m", &SETTINGS, now).unwrap().succeeded(now);
 }
 
+/// Tells all that there is to tell.
+fn told(board: &Board) -> Vec<CredentialStatus> {
+    let reports = board.reports();
+    board.reported(&reports);
+    reports
+}
+
 /// What a report says, without who and when.
 fn said(statuses: &[CredentialStatus]) -> Vec<(&str, HealthState, Option<Timestamp>)> {
     statuses.iter().map(|status| (status.model.as_str(), status.state, status.until)).collect()
@@ -54,8 +61,8 @@ fn failures_in_a_row_open_a_breaker_and_a_success_between_them_does_not() {
     assert_eq!(health.condition("m", NOW), Condition::Shut(Some(after(5))));
     assert_eq!(health.condition("other", NOW), Condition::Ready);
     assert!(health.enter("m", &SETTINGS, after(4)).is_none());
-    assert_eq!(said(&board.take_reports()), [("m", HealthState::Cooling, Some(after(5)))]);
-    assert!(board.take_reports().is_empty());
+    assert_eq!(said(&told(&board)), [("m", HealthState::Cooling, Some(after(5)))]);
+    assert!(told(&board).is_empty());
 }
 
 #[test]
@@ -94,10 +101,10 @@ fn one_probe_finds_out_and_the_cool_down_doubles_up_to_its_cap() {
     }
     drop(health.enter("m", &SETTINGS, now).unwrap());
     let probe = health.enter("m", &SETTINGS, now).expect("a client that went away found nothing out");
-    assert_eq!(board.take_reports().len(), 1);
+    assert_eq!(told(&board).len(), 1);
     probe.succeeded(now);
     assert_eq!(health.condition("m", now), Condition::Ready);
-    assert_eq!(said(&board.take_reports()), [("m", HealthState::Healthy, None)]);
+    assert_eq!(said(&told(&board)), [("m", HealthState::Healthy, None)]);
     (0..3).for_each(|_| fail(&health, now));
     assert_eq!(health.condition("m", now), Condition::Shut(Some(now.plus(SETTINGS.cool_down))));
 }
@@ -133,12 +140,13 @@ fn a_dead_credential_is_left_alone_for_all_models_and_a_limited_one_for_its_own(
     refuse(HealthState::AuthDead, after(60));
     assert_eq!(health.condition("m", NOW), Condition::Aside(after(60)));
     assert_eq!(health.condition("other", NOW), Condition::Aside(after(60)));
-    let reported = [("", HealthState::AuthDead, Some(after(60))), ("m", HealthState::RateLimited, Some(after(30)))];
-    assert_eq!(said(&board.take_reports()), reported);
+    let reported =
+        [("", HealthState::AuthDead, Some(after(60))), ("m", HealthState::RateLimited, Some(after(30)))];
+    assert_eq!(said(&told(&board)), reported);
     assert_eq!(health.condition("m", after(60)), Condition::Ready);
     succeed(&health, after(60));
     let healthy = [("", HealthState::Healthy, None), ("m", HealthState::Healthy, None)];
-    assert_eq!(said(&board.take_reports()), healthy);
+    assert_eq!(said(&told(&board)), healthy);
 }
 
 #[test]
@@ -156,9 +164,9 @@ fn a_success_that_was_on_its_way_does_not_lift_a_limit_and_one_that_was_tried_al
 #[test]
 fn nodes_learn_from_each_other_and_older_reports_change_nothing() {
     let (one, other) = (Board::new("one"), Board::new("other"));
-    let (told, heard) = (credential_of(&one, NOW), credential_of(&other, NOW));
-    (0..3).for_each(|_| fail(&told, after(1)));
-    let opened = one.take_reports();
+    let (failing, heard) = (credential_of(&one, NOW), credential_of(&other, NOW));
+    (0..3).for_each(|_| fail(&failing, after(1)));
+    let opened = told(&one);
     assert_eq!(opened[0].reported_by, "one");
     other.learn(&opened, after(1));
     assert_eq!(heard.condition("m", after(1)), Condition::Shut(Some(after(6))));
@@ -168,12 +176,12 @@ fn nodes_learn_from_each_other_and_older_reports_change_nothing() {
     other.learn(&opened, after(7));
     assert_eq!(heard.condition("m", after(7)), Condition::Shut(Some(after(16))));
     succeed(&heard, after(16));
-    let closed = other.take_reports();
+    let closed = told(&other);
     other.learn(&opened, after(17));
     assert_eq!(heard.condition("m", after(17)), Condition::Ready);
     one.learn(&closed, after(17));
-    assert_eq!(told.condition("m", after(17)), Condition::Ready);
-    assert!(one.take_reports().is_empty(), "what was heard is not reported again");
+    assert_eq!(failing.condition("m", after(17)), Condition::Ready);
+    assert!(told(&one).is_empty(), "what was heard is not reported again");
 }
 
 #[test]
@@ -181,7 +189,7 @@ fn what_was_held_against_a_credential_is_forgotten_when_it_is_changed() {
     let board = Board::new("a");
     let health = credential_of(&board, NOW);
     (0..3).for_each(|_| fail(&health, after(1)));
-    let old = board.take_reports();
+    let old = told(&board);
     assert!(Arc::ptr_eq(&health, &credential_of(&board, NOW)), "the same goes on");
     let changed = credential_of(&board, after(2));
     assert_eq!(changed.condition("m", after(2)), Condition::Ready);
@@ -200,12 +208,11 @@ fn reports_that_could_not_be_told_wait_unless_there_are_newer_ones() {
         health.enter("m", &SETTINGS, now).unwrap().refused(HealthState::RateLimited, until, "x", now);
     };
     refuse(after(10), NOW);
-    let untold = board.take_reports();
-    board.return_reports(untold.clone());
-    assert_eq!(board.take_reports(), untold);
+    let untold = board.reports();
+    assert_eq!(board.reports(), untold, "nobody was told");
     refuse(after(60), after(1));
-    board.return_reports(untold);
-    assert_eq!(said(&board.take_reports()), [("m", HealthState::RateLimited, Some(after(60)))]);
+    board.reported(&untold);
+    assert_eq!(said(&board.reports()), [("m", HealthState::RateLimited, Some(after(60)))]);
 }
 
 #[test]

@@ -91,11 +91,8 @@ pub(super) fn build(
 
 fn own_headers(spec: &ProviderSpec) -> Result<Vec<(HeaderName, HeaderValue)>, RoutingError> {
     let header = |(name, value): &(String, Secret<String>)| {
-        let bad = |problem| RoutingError::BadHeader {
-            provider: spec.name.clone(),
-            header: name.clone(),
-            problem,
-        };
+        let bad =
+            |problem| RoutingError::BadHeader { provider: spec.name.clone(), header: name.clone(), problem };
         let parsed = name.parse::<HeaderName>().map_err(|_| bad("expected the name of a header"))?;
         if ends_here(&parsed) {
             return Err(bad("the gateway sets it by itself, or never sends it: leave it out"));
@@ -118,9 +115,7 @@ fn credentials(
         let name: Arc<str> = found.name.as_str().into();
         let (identity, changed) = match found.record {
             Some((id, changed)) => (Identity::Record(id), changed),
-            None => {
-                (Identity::Configured(Arc::clone(provider), Arc::clone(&name)), Timestamp::default())
-            }
+            None => (Identity::Configured(Arc::clone(provider), Arc::clone(&name)), Timestamp::default()),
         };
         let mut secret = DefaultHasher::new();
         header.as_ref().map(|(_, value)| value.as_bytes()).hash(&mut secret);
@@ -128,7 +123,10 @@ fn credentials(
         Arc::new(Credential { name, header, weight: found.weight, limits: found.limits, health })
     };
     if row.auth.header_name().is_none() || (row.local && spec.credentials.is_empty()) {
-        return (vec![credential(&CredentialSpec::new("none", Secret::from(String::new())), None)], Vec::new());
+        return (
+            vec![credential(&CredentialSpec::new("none", Secret::from(String::new())), None)],
+            Vec::new(),
+        );
     }
     let (mut ready, mut problems) = (Vec::new(), Vec::new());
     for found in &spec.credentials {

@@ -91,9 +91,7 @@ impl Routing {
                 Ok(()) if names.insert(provider.name.clone()) => {
                     build(provider, (table, board), spec.timeouts, true)
                 }
-                Ok(()) => {
-                    Err(RoutingError::Repeated { what: "provider", name: provider.name.clone() })
-                }
+                Ok(()) => Err(RoutingError::Repeated { what: "provider", name: provider.name.clone() }),
                 Err(error) => Err(error),
             };
             match checked {
@@ -176,12 +174,7 @@ impl Routing {
     }
 
     /// Adds a route; of one that names what is not there, the rest.
-    fn add_route(
-        &mut self,
-        spec: RouteSpec,
-        names: &BTreeSet<String>,
-        board: &Board,
-    ) -> Vec<RoutingError> {
+    fn add_route(&mut self, spec: RouteSpec, names: &BTreeSet<String>, board: &Board) -> Vec<RoutingError> {
         if let Err(error) = check_name("route", &spec.name) {
             return vec![error];
         }
@@ -205,7 +198,9 @@ impl Routing {
                 None => problems.push(RoutingError::UnknownMember {
                     route: spec.name.clone(),
                     provider: member.provider,
-                    known: list(self.providers.iter().filter(|found| found.configured).map(|found| &*found.name)),
+                    known: list(
+                        self.providers.iter().filter(|found| found.configured).map(|found| &*found.name),
+                    ),
                 }),
             }
         }

@@ -150,10 +150,7 @@ fn a_provider_name_can_stand_in_a_path_and_is_no_path_of_the_gateway() {
 #[test]
 fn a_secret_that_no_header_can_carry_is_refused_without_being_shown() {
     let with = |secret: &str| {
-        let credentials = vec![
-            CredentialSpec::sample("good", "sk-1"),
-            CredentialSpec::sample("bad", secret),
-        ];
+        let credentials = vec![CredentialSpec::sample("good", "sk-1"), CredentialSpec::sample("bad", secret)];
         of_providers(vec![ProviderSpec { credentials, ..ProviderSpec::sample("openai") }])
     };
     for secret in ["s3cr3t\r\nx-evil: 1", "s3cr3t\nx", "s3cr3t\0x"] {

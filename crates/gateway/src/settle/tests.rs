@@ -289,7 +289,8 @@ async fn embeddings_have_no_output_to_estimate_and_counting_tokens_is_free() {
 #[tokio::test]
 async fn a_cost_names_the_catalogue_that_gave_it_and_an_unknown_price_is_no_cost() {
     let own = Price { input: "1000".parse().unwrap(), ..Price::default() };
-    let listed = |id: &str, price| crate::ModelSpec { id: id.to_owned(), price, ..crate::ModelSpec::default() };
+    let listed =
+        |id: &str, price| crate::ModelSpec { id: id.to_owned(), price, ..crate::ModelSpec::default() };
     let models = vec![listed("priced", Some(own)), listed("cheap", None)];
     let configured = ProviderSpec { models, ..ProviderSpec::sample("openai").named("work") };
     let renamed = ProviderSpec::sample("openai").named("renamed");

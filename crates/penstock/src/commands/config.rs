@@ -53,7 +53,8 @@ pub(super) fn show(config: &Config, json: bool) -> anyhow::Result<()> {
     if !config.routing.providers.is_empty() {
         output::line("");
         let rows = providers.map(|(provider, (_, origin))| {
-            let names: Vec<_> = provider.credentials.iter().map(|credential| credential.name.as_str()).collect();
+            let names: Vec<_> =
+                provider.credentials.iter().map(|credential| credential.name.as_str()).collect();
             let names = if names.is_empty() { "-".to_owned() } else { names.join(", ") };
             vec![
                 provider.name.clone(),

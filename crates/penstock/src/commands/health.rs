@@ -56,15 +56,12 @@ pub(super) async fn share(board: Arc<Board>, store: Arc<dyn ControlStore>) {
 
 /// Tells what has changed.
 pub(super) async fn report(board: &Board, store: &dyn ControlStore) -> Result<(), ControlError> {
-    let statuses = board.take_reports();
-    if statuses.is_empty() {
-        return Ok(());
+    let statuses = board.reports();
+    if !statuses.is_empty() {
+        store.report_health(&statuses).await?;
+        board.reported(&statuses);
     }
-    let reported = store.report_health(&statuses).await;
-    if reported.is_err() {
-        board.return_reports(statuses);
-    }
-    reported
+    Ok(())
 }
 
 async fn hear(board: &Board, store: &dyn ControlStore) -> Result<(), ControlError> {

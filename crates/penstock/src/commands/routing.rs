@@ -43,7 +43,10 @@ impl Router {
         let records = snapshot.records();
         if !is_same(&last.records, records) {
             routing.publish(self.make(&mut last, records));
-            tracing::info!(version = snapshot.version(), "providers and routes are those of the newest records");
+            tracing::info!(
+                version = snapshot.version(),
+                "providers and routes are those of the newest records"
+            );
         }
     }
 

@@ -110,8 +110,11 @@ fn a_secret_may_be_in_a_file() {
         "[[providers]]\nname = \"groq\"\ncredentials = [{{ name = \"a\", api_key = \"file:{path}\" }}, {{ name = \"b\", api_key = \"env:B\" }}]\n"
     );
     let config = load(Some(&file), &[("B", "sk-b")], SettingFlags::default()).unwrap();
-    let secrets: Vec<_> =
-        config.routing.providers[0].credentials.iter().map(|credential| credential.secret.expose().as_str()).collect();
+    let secrets: Vec<_> = config.routing.providers[0]
+        .credentials
+        .iter()
+        .map(|credential| credential.secret.expose().as_str())
+        .collect();
     assert_eq!(secrets, ["sk-from-file", "sk-b"]);
     assert!(refused(&file, &[]).contains("the variable B is not set"));
 }

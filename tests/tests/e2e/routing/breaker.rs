@@ -14,7 +14,8 @@ use super::seed::{Seed, Store};
 use super::{ask, requests, said, with_key};
 
 /// What the four credentials of the tests are answered with.
-const MODEL: &str = "scripted@refuse-key=sk-limited:429,refuse-key=sk-broken:500,cut-key=sk-dead,retry-after=600";
+const MODEL: &str =
+    "scripted@refuse-key=sk-limited:429,refuse-key=sk-broken:500,cut-key=sk-dead,retry-after=600";
 
 /// One credential over its limit, one that gets errors, one whose connections are cut, and one that works.
 fn four(upstream: &ScriptedUpstream) -> Seed {

@@ -141,6 +141,10 @@ async fn a_record_hides_the_environment_and_a_bad_one_is_left_out_by_name() -> R
         })
         .await?;
     until(&gateway, "fast", 200).await?;
-    assert_eq!(said(&gateway, &["left out of the routing", "broken("])?, 1, "what is known is not said again");
+    assert_eq!(
+        said(&gateway, &["left out of the routing", "broken("])?,
+        1,
+        "what is known is not said again"
+    );
     store.close().await
 }

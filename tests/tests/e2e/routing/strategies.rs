@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use penstock_control::ProviderModel;
-use penstock_core::{CredentialStrategy, ProviderId, RouteStrategy, SystemClock};
 use penstock_core::Clock as _;
+use penstock_core::{CredentialStrategy, ProviderId, RouteStrategy, SystemClock};
 use penstock_tests::gateway::{Builder, DataDir, Gateway};
 use penstock_tests::upstream::ScriptedUpstream;
 use serde_json::json;
@@ -69,9 +69,8 @@ async fn members_are_chosen_as_their_route_says() -> Result<()> {
         seed.route(strategy.as_str(), strategy, &[(one, first, 0, 3), (two, "scripted", 0, 1)]);
     }
     let gateway = start(seed).await?;
-    let of = async |route: &str, number| {
-        shares(&gateway, &upstream, route, number, ["sk-one", "sk-two"]).await
-    };
+    let of =
+        async |route: &str, number| shares(&gateway, &upstream, route, number, ["sk-one", "sk-two"]).await;
     assert_eq!(of("failover", 10).await?, [10, 0]);
     assert_eq!(of("round_robin", 20).await?, [10, 10]);
     assert_eq!(of("cheapest", 10).await?, [0, 10]);

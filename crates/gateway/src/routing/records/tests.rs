@@ -105,8 +105,7 @@ fn routed(records: Vec<Record>) -> (Routing, Vec<String>) {
         own_keys: true,
         ..RoutingSpec::default()
     };
-    let (spec, mut problems) =
-        configured.with_records(&Records::of(records).unwrap(), &Keyring::plaintext());
+    let (spec, mut problems) = configured.with_records(&Records::of(records).unwrap(), &Keyring::plaintext());
     let (routing, others) = Routing::build(spec, ProviderTable::builtin(), &Board::default());
     problems.extend(others);
     (routing, problems.iter().map(ToString::to_string).collect())
@@ -162,7 +161,12 @@ fn records_are_routed_by() {
 fn a_record_hides_what_the_configuration_has_of_its_name() {
     let mine = provider(1, "openai", json!({"base_url": "https://mine.example"}));
     let both = |mine: Provider| {
-        routed(vec![mine.into(), credential(1, 1, "a").into(), route(1, "configured", None).into(), member(1, 1, 1, 0).into()])
+        routed(vec![
+            mine.into(),
+            credential(1, 1, "a").into(),
+            route(1, "configured", None).into(),
+            member(1, 1, 1, 0).into(),
+        ])
     };
     let (routing, problems) = both(mine.clone());
     assert_eq!(routing.provider("openai").unwrap().base_url, "https://mine.example");
@@ -190,21 +194,42 @@ fn a_bad_record_is_left_out_by_name_and_the_rest_holds() {
     let place = penstock_control::seal::Binding::row("credentials", 9, "secret");
     let sealed = elsewhere.seal(&Secret::from("sk-sealed".to_owned()), &place).unwrap();
     let cases: Vec<(Vec<Record>, &str)> = vec![
-        (vec![Provider { channel: "opnai".to_owned(), ..bad(Value::Null) }.into()], "provider \"bad\": unknown channel \"opnai\""),
-        (vec![Provider { channel: "custom".to_owned(), ..bad(Value::Null) }.into()], "provider \"bad\": `base_url` is missing"),
+        (
+            vec![Provider { channel: "opnai".to_owned(), ..bad(Value::Null) }.into()],
+            "provider \"bad\": unknown channel \"opnai\"",
+        ),
+        (
+            vec![Provider { channel: "custom".to_owned(), ..bad(Value::Null) }.into()],
+            "provider \"bad\": `base_url` is missing",
+        ),
         (vec![bad(json!({"base_url": 5})).into()], "provider \"bad\": settings: base_url: expected a string"),
         (vec![bad(json!("sk-secret")).into()], "provider \"bad\": settings: expected struct"),
-        (vec![bad(json!({"headers": {"host": "x"}})).into()], "provider \"bad\": header \"host\": the gateway sets it"),
+        (
+            vec![bad(json!({"headers": {"host": "x"}})).into()],
+            "provider \"bad\": header \"host\": the gateway sets it",
+        ),
         (vec![bad(json!({"headers": {"a": "b\nc"}})).into()], "header \"a\": its value holds characters"),
-        (vec![bad(json!({"timeouts": {"idle": "soon"}})).into()], "timeouts.idle: expected a duration such as 250ms"),
-        (vec![bad(json!({"circuit_breaker": {"error_rate": 2}})).into()], "error_rate: expected a share above 0"),
+        (
+            vec![bad(json!({"timeouts": {"idle": "soon"}})).into()],
+            "timeouts.idle: expected a duration such as 250ms",
+        ),
+        (
+            vec![bad(json!({"circuit_breaker": {"error_rate": 2}})).into()],
+            "error_rate: expected a share above 0",
+        ),
         (vec![bad(json!({"circuit_breaker": {"cooldown": "5s"}})).into()], "unknown field `cooldown`"),
         (
             vec![bad(json!({"circuit_breaker": {"cool_down": "5s", "max_cool_down": "1s"}})).into()],
             "max_cool_down: expected at least cool_down",
         ),
         (
-            vec![Provider { proxy_url: Some((&Secret::from("http://u:sk-secret@p".to_owned())).into()), ..bad(Value::Null) }.into()],
+            vec![
+                Provider {
+                    proxy_url: Some((&Secret::from("http://u:sk-secret@p".to_owned())).into()),
+                    ..bad(Value::Null)
+                }
+                .into(),
+            ],
             "provider \"bad\": proxy_url: this version cannot call through a proxy",
         ),
         (
@@ -212,12 +237,27 @@ fn a_bad_record_is_left_out_by_name_and_the_rest_holds() {
             "provider \"good\": credential \"locked\": ",
         ),
         (
-            vec![Credential { secret: (&Secret::from("sk-secret\n2".to_owned())).into(), ..credential(9, 1, "odd") }.into()],
+            vec![
+                Credential {
+                    secret: (&Secret::from("sk-secret\n2".to_owned())).into(),
+                    ..credential(9, 1, "odd")
+                }
+                .into(),
+            ],
             "provider \"good\": credential \"odd\" holds characters",
         ),
-        (vec![model(9, 1, "m", Some(json!({"input": "-1", "output": "1"}))).into()], "model \"good/m\": pricing: expected prices of zero or more"),
-        (vec![model(9, 1, "m", Some(json!({"input": "1"}))).into()], "model \"good/m\": pricing: missing field `output`"),
-        (vec![route(9, "odd", Some(json!({"on_loss": "weep"}))).into()], "route \"odd\": settings: on_loss: unknown variant `weep`"),
+        (
+            vec![model(9, 1, "m", Some(json!({"input": "-1", "output": "1"}))).into()],
+            "model \"good/m\": pricing: expected prices of zero or more",
+        ),
+        (
+            vec![model(9, 1, "m", Some(json!({"input": "1"}))).into()],
+            "model \"good/m\": pricing: missing field `output`",
+        ),
+        (
+            vec![route(9, "odd", Some(json!({"on_loss": "weep"}))).into()],
+            "route \"odd\": settings: on_loss: unknown variant `weep`",
+        ),
         (vec![route(9, "empty", None).into()], "route \"empty\" has no members"),
         (vec![alias(9, EVERY_PROVIDER, "a(", 0).into()], "alias \"a(\": "),
         (vec![alias(9, "nobody", "a", 0).into()], "alias \"a\": unknown provider \"nobody\""),
