@@ -9,16 +9,19 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode, response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use penstock_core::{Dialect, Timestamp};
+use penstock_core::{CredentialStrategy, Dialect, HealthState, Timestamp};
 use penstock_dialects::codec::codec;
 use penstock_dialects::errors::{ErrorFacts, encode};
 use tokio::time::Instant;
 
+use crate::choose::{Candidate, left_alone};
 use crate::exchange::Exchange;
 use crate::execute::Shared;
+use crate::health::Permit;
 use crate::plan::Plan;
 use crate::prepare::{Knowledge, Prepared, prepare};
-use crate::resolve::{Candidate, Resolution};
+use crate::resolve::Resolution;
+use crate::routing::Credential;
 use crate::settle::SettleGuard;
 use crate::translate::Translation;
 use crate::{GatewayError, Timeouts};
@@ -74,16 +77,33 @@ struct Failure {
     again: bool,
     /// For the metric.
     outcome: &'static str,
+    blame: Blame,
     answer: Result<Answer, GatewayError>,
+}
+
+/// What a failure says about the credential and the model it was tried with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blame {
+    /// Nothing.
+    None,
+    /// The provider does not answer as it should.
+    Provider,
+    /// The provider does not want to be asked like this for a while.
+    Credential(HealthState, Duration),
 }
 
 impl Failure {
     fn new(rank: u8, again: bool, outcome: &'static str, answer: Result<Answer, GatewayError>) -> Box<Self> {
-        Box::new(Self { rank, again, outcome, answer })
+        Box::new(Self { rank, again, outcome, blame: Blame::Provider, answer })
     }
 
     fn error(rank: u8, again: bool, outcome: &'static str, error: GatewayError) -> Box<Self> {
         Self::new(rank, again, outcome, Err(error))
+    }
+
+    /// The same, but it says something else about the credential.
+    fn blaming(self: Box<Self>, blame: Blame) -> Box<Self> {
+        Box::new(Self { blame, ..*self })
     }
 }
 
@@ -102,36 +122,59 @@ pub(crate) async fn attempt(
     };
     let mut queue: VecDeque<_> =
         candidates.into_iter().map(|(candidate, plan)| (candidate, plan, 0_u32)).collect();
-    let mut worst: Option<Box<Failure>> = None;
-    for number in 1..=shared.options.max_attempts {
+    let (mut number, mut worst) = (0, None::<Box<Failure>>);
+    let mut shut = false;
+    while number < shared.options.max_attempts {
         let Some((candidate, plan, before)) = queue.pop_front() else {
             break;
         };
         if before > 0 {
             tokio::time::sleep(backoff(before)).await;
         }
-        guard.now_with(&candidate);
         let timeouts = candidate.provider.timeouts.with(resolution.timeouts);
+        if number > 0 && exchange.request.arrived.elapsed() >= timeouts.total {
+            break;
+        }
+        // others may have found out in the meantime that it must not be asked
+        let Some(permit) = enter(&candidate, exchange, shared.clock.now()) else {
+            shut = true;
+            continue;
+        };
+        number += 1;
+        guard.now_with(&candidate);
         let prepared = prepare(exchange, headers, &candidate, plan, known)
-            .map_err(|error| Failure::error(0, false, "unprepared", error));
+            .map_err(|error| Failure::error(0, false, "unprepared", error).blaming(Blame::None));
+        let began = Instant::now();
         let tried = match prepared {
             Ok(prepared) => once(shared, exchange, prepared, &candidate, timeouts, guard).await,
             Err(failure) => Err(failure),
         };
+        let now = shared.clock.now();
+        if number > 1 {
+            candidate.provider.meters.retries(&candidate.provider.name).increment(1);
+        }
         let failure = match tried {
             Ok(answer) => {
-                count(&candidate, "success");
+                if let Some(permit) = permit {
+                    permit.succeeded(now);
+                }
+                if let (Some(latency), Answer::Success { .. }) = (&candidate.latency, &answer) {
+                    latency.measured(began.elapsed(), now);
+                }
+                note(exchange, number, &candidate, "success");
                 return Ok(answer);
             }
             Err(failure) => failure,
         };
         guard.failed();
-        count(&candidate, failure.outcome);
-        tracing::warn!(
-            request_id = %exchange.request.id, attempt = number, provider = %candidate.provider.name,
-            credential = candidate.credential.as_ref().map(|credential| &*credential.name),
-            model = %candidate.model, outcome = failure.outcome, "an attempt failed"
-        );
+        note(exchange, number, &candidate, failure.outcome);
+        match (permit, failure.blame) {
+            (Some(permit), Blame::Provider) => permit.failed(failure.outcome, now),
+            (Some(permit), Blame::Credential(state, time)) => {
+                permit.refused(state, now.plus(time), failure.outcome, now);
+            }
+            (untold, _) => drop(untold),
+        }
         if failure.again {
             queue.push_back((candidate, plan, before + 1));
         }
@@ -139,20 +182,44 @@ pub(crate) async fn attempt(
             worst = Some(failure);
         }
     }
-    worst.map_or_else(
-        || Err(GatewayError::Upstream("no provider could be asked".to_owned())),
-        |failure| failure.answer,
-    )
+    match worst {
+        Some(failure) => failure.answer,
+        None if shut => Err(left_alone(&resolution.full_name, &[], shared.clock.now())),
+        None => Err(GatewayError::Upstream("no provider could be asked".to_owned())),
+    }
+}
+
+/// A place with the candidate's credential; `None` if it must not be asked, and `Some(None)` if it has none,
+/// since how an own key fares is its owner's business.
+fn enter<'a>(candidate: &'a Candidate, exchange: &Exchange, now: Timestamp) -> Option<Option<Permit<'a>>> {
+    let Some(credential) = &candidate.credential else { return Some(None) };
+    let Credential { limits, health, .. } = &**credential;
+    let permit = health.enter(&candidate.model, &candidate.provider.breaker, now)?;
+    let counts = candidate.provider.credential_strategy == Some(CredentialStrategy::LeastUsed);
+    if (counts || !limits.are_none()) && !health.spend(*limits, exchange.envelope.estimated_input, now) {
+        return None;
+    }
+    Some(Some(permit))
+}
+
+/// Every attempt is counted and logged; one that succeeds at once says nothing that the access log does not.
+fn note(exchange: &Exchange, number: u32, candidate: &Candidate, outcome: &'static str) {
+    let provider = &candidate.provider;
+    provider.meters.attempts(&provider.name, outcome).increment(1);
+    let credential = candidate.credential.as_ref().map(|credential| &*credential.name);
+    let (request_id, provider, model) = (exchange.request.id, &*provider.name, &*candidate.model);
+    if outcome != "success" {
+        tracing::warn!(%request_id, attempt = number, provider, credential, model, outcome, "an attempt failed");
+    } else if number > 1 {
+        tracing::info!(%request_id, attempt = number, provider, credential, model, outcome, "an attempt succeeded");
+    } else {
+        tracing::debug!(%request_id, attempt = number, provider, credential, model, outcome, "an attempt succeeded");
+    }
 }
 
 /// How long to wait after so many failures of the same candidate.
 fn backoff(failures: u32) -> Duration {
     BACKOFF.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(BACKOFF_AT_MOST)
-}
-
-fn count(candidate: &Candidate, outcome: &'static str) {
-    let provider = &candidate.provider;
-    provider.meters.attempts(&provider.name, outcome).increment(1);
 }
 
 async fn once(
@@ -177,16 +244,12 @@ async fn once(
             format!("provider {name:?} did not answer within {} s ({})", seconds(waited.1), waited.0);
         Failure::error(3, false, "timeout", GatewayError::UpstreamTimeout(message))
     };
-    let client = shared.clients.get(timeouts.connect).ok_or_else(|| {
-        Failure::error(
-            0,
-            false,
-            "unprepared",
-            GatewayError::Upstream("no client for this provider".to_owned()),
-        )
-    })?;
     guard.trying(request.body().sent());
-    let sent = tokio::time::timeout_at(first_byte_by, client.request(request)).await;
+    let Some(sending) = shared.routing.clients.request(timeouts.connect, request) else {
+        let error = GatewayError::Upstream("no client for this provider".to_owned());
+        return Err(Failure::error(0, false, "unprepared", error).blaming(Blame::None));
+    };
+    let sent = tokio::time::timeout_at(first_byte_by, sending).await;
     let response = sent.map_err(|_| late())?.map_err(|error| unreachable_failure(name, &error, timeouts))?;
     let (head, mut rest) = response.into_parts();
     if !head.status.is_success() {
@@ -194,7 +257,7 @@ async fn once(
         let body = tokio::time::timeout_at(by, Limited::new(rest, ERROR_BODY).collect()).await;
         let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes);
         let from = back.as_ref().map_or(exchange.request.dialect, |back| back.from);
-        return refusal(exchange, candidate, from, head, body, shared.clock.now());
+        return refusal(exchange, candidate, from, head, body);
     }
     let first = loop {
         match tokio::time::timeout_at(first_byte_by, rest.frame()).await.map_err(|_| late())? {
@@ -270,15 +333,9 @@ fn refusal(
     from: Dialect,
     mut head: response::Parts,
     body: Option<Bytes>,
-    now: Timestamp,
 ) -> Result<Answer, Box<Failure>> {
     let name = &*candidate.provider.name;
     let (status, own_key) = (head.status, candidate.credential.is_none());
-    let cool = |duration| {
-        if let Some(credential) = &candidate.credential {
-            credential.cool(now, duration);
-        }
-    };
     let retry_after = retry_after(&head.headers);
     // a proxy's page is not in the client's dialect
     let body = body.filter(|_| is_json(&head.headers));
@@ -289,24 +346,22 @@ fn refusal(
     };
     let body = body.unwrap_or_else(|| unexplained(exchange, name, &mut head));
     let answer = Answer::Refusal { head, body };
+    let dead = Blame::Credential(HealthState::AuthDead, REFUSED_FOR);
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if own_key => Ok(answer),
         StatusCode::UNAUTHORIZED => {
-            cool(REFUSED_FOR);
             // the provider's own words would show part of a credential that is not the client's
             let credential = candidate.credential.as_ref().map_or("", |credential| &*credential.name);
             let message = format!(
                 "provider {name:?} refused the gateway's credential {credential:?} (401): its operator has to renew it"
             );
-            Err(Failure::error(1, false, "unauthorized", GatewayError::Upstream(message)))
+            Err(Failure::error(1, false, "unauthorized", GatewayError::Upstream(message)).blaming(dead))
         }
-        StatusCode::FORBIDDEN => {
-            cool(REFUSED_FOR);
-            Err(Failure::new(4, false, "forbidden", Ok(answer)))
-        }
+        StatusCode::FORBIDDEN => Err(Failure::new(4, false, "forbidden", Ok(answer)).blaming(dead)),
         StatusCode::TOO_MANY_REQUESTS => {
-            cool(retry_after.unwrap_or(LIMITED_FOR).min(LIMITED_AT_MOST));
-            Err(Failure::new(5, false, "rate_limited", Ok(answer)))
+            let time = retry_after.unwrap_or(LIMITED_FOR).min(LIMITED_AT_MOST);
+            let limited = Blame::Credential(HealthState::RateLimited, time);
+            Err(Failure::new(5, false, "rate_limited", Ok(answer)).blaming(limited))
         }
         status if status.is_server_error() => Err(Failure::new(4, true, "server_error", Ok(answer))),
         status if status.is_client_error() => Ok(answer),

@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::{Buf, Bytes};
 use http::Uri;
 use http_body::{Body, Frame, SizeHint};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use tower_service::Service;
@@ -105,20 +106,45 @@ impl Buf for Slices {
 
 pub(crate) type HttpClient = Client<Timed<HttpsConnector<HttpConnector>>, Pieces>;
 
-/// One client, with its own pool, for each connect timeout in use.
+/// One client, with its own pool, for each connect timeout that is or was in use: requests may still be on
+/// their way with one that no configuration names any more.
 #[derive(Debug)]
-pub(crate) struct Clients(HashMap<Duration, HttpClient>);
+pub(crate) struct Clients {
+    tls: ClientConfig,
+    clients: ArcSwap<HashMap<Duration, HttpClient>>,
+}
 
 impl Clients {
     /// Clients for these connect timeouts.
     pub(crate) fn new(connect_timeouts: impl IntoIterator<Item = Duration>) -> Self {
-        let tls = tls();
-        Self(connect_timeouts.into_iter().map(|timeout| (timeout, client(tls.clone(), timeout))).collect())
+        let clients = Self { tls: tls(), clients: ArcSwap::default() };
+        clients.cover(connect_timeouts);
+        clients
     }
 
-    /// The client for a connect timeout that was announced to [`Self::new`].
-    pub(crate) fn get(&self, connect_timeout: Duration) -> Option<&HttpClient> {
-        self.0.get(&connect_timeout)
+    /// Adds clients for what is new among these.
+    pub(crate) fn cover(&self, connect_timeouts: impl IntoIterator<Item = Duration>) {
+        let known = self.clients.load();
+        let new = connect_timeouts.into_iter().filter(|timeout| !known.contains_key(timeout));
+        let new: Vec<_> = new.map(|timeout| (timeout, client(self.tls.clone(), timeout))).collect();
+        if !new.is_empty() {
+            self.clients.rcu(|known| {
+                known
+                    .iter()
+                    .chain(new.iter().map(|(k, v)| (k, v)))
+                    .map(|(k, v)| (*k, v.clone()))
+                    .collect::<HashMap<_, _>>()
+            });
+        }
+    }
+
+    /// The answer to a request, by the client for a connect timeout that was announced before.
+    pub(crate) fn request(
+        &self,
+        connect_timeout: Duration,
+        request: http::Request<Pieces>,
+    ) -> Option<ResponseFuture> {
+        Some(self.clients.load().get(&connect_timeout)?.request(request))
     }
 }
 
@@ -207,7 +233,7 @@ mod tests {
         let clients = Clients::new([timeout]);
         let uri = format!("https://{}/", listener.local_addr().unwrap());
         let request = http::Request::get(uri).body(Pieces::new(Vec::new())).unwrap();
-        let error = clients.get(timeout).unwrap().request(request).await.unwrap_err();
+        let error = clients.request(timeout, request).unwrap().await.unwrap_err();
         assert!(error.is_connect(), "{error:?}");
     }
 

@@ -60,6 +60,14 @@ pub enum GatewayError {
     /// A provider took too long.
     #[error("{0}")]
     UpstreamTimeout(String),
+    /// Nobody must be asked at the moment.
+    #[error("{message}")]
+    LeftAlone {
+        /// Who, and why.
+        message: String,
+        /// When somebody may be asked again.
+        retry_after: Duration,
+    },
     /// The gateway cannot take more at the moment.
     #[error("{0}")]
     Overloaded(String),
@@ -96,9 +104,21 @@ impl GatewayError {
             Self::Unsupported(_) => (501, "unsupported", false),
             Self::Upstream(_) => (502, "upstream_error", true),
             Self::Overloaded(_) => (503, "overloaded", true),
+            Self::LeftAlone { .. } => (503, "upstream_unavailable", true),
             Self::UpstreamTimeout(_) => (504, "upstream_timeout", true),
         };
         Class { status, code, retryable }
+    }
+
+    /// When the same request may be sent again, in seconds, where that is known.
+    pub const fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::LeftAlone { retry_after, .. } => {
+                Some(retry_after.as_secs().saturating_add(if retry_after.subsec_nanos() > 0 { 1 } else { 0 }))
+            }
+            _ if self.class().status == 503 => Some(1),
+            _ => None,
+        }
     }
 
     /// The request field to blame.

@@ -1,6 +1,5 @@
 //! The one executor: it calls the steps in their order.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,14 +14,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::attempt::{Answer, attempt};
 use crate::authenticate::{Access, authenticate};
-use crate::client::Clients;
+use crate::choose::{Chance, Circumstances, candidates};
 use crate::exchange::Exchange;
 use crate::logs::Logs;
 use crate::plan::{plan, unsupported};
 use crate::prepare::keep_forwarded;
-use crate::resolve::{candidates, resolve};
+use crate::resolve::resolve;
 use crate::respond::{self, Ids};
-use crate::routing::Routing;
+use crate::routing::LiveRouting;
 use crate::settle::Settling;
 use crate::stream::{About, AnswerBody, Reading, Wait, stopping};
 use crate::{
@@ -56,7 +55,7 @@ pub struct Parts {
     /// The published records.
     pub live: Arc<LiveSnapshot>,
     /// Providers, routes, aliases.
-    pub routing: Routing,
+    pub routing: Arc<LiveRouting>,
     /// The provider table.
     pub table: Arc<ProviderTable>,
     /// Where settlements go.
@@ -75,13 +74,12 @@ pub struct Gateway(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) live: Arc<LiveSnapshot>,
-    pub(crate) routing: Routing,
+    pub(crate) routing: Arc<LiveRouting>,
     pub(crate) table: Arc<ProviderTable>,
     pub(crate) settling: Arc<Settling>,
     storage: StorageAdapter,
     pub(crate) logs: Logs,
     pub(crate) options: GatewayOptions,
-    pub(crate) clients: Clients,
     pub(crate) clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
     tasks: TaskTracker,
@@ -97,9 +95,6 @@ impl Gateway {
     /// A gateway of these parts.
     pub fn new(parts: Parts, clock: Arc<dyn Clock>) -> Self {
         let Parts { live, routing, table, settling, storage, logs, options } = parts;
-        let providers = routing.providers().iter().map(|provider| provider.timeouts.connect);
-        let routes = routing.routes().filter_map(|route| route.timeouts.connect);
-        let clients = Clients::new(providers.chain(routes).collect::<BTreeSet<_>>());
         let (stop, _) = watch::channel(false);
         Self(Arc::new(Shared {
             live,
@@ -109,7 +104,6 @@ impl Gateway {
             storage,
             logs,
             options,
-            clients,
             clock,
             stop,
             tasks: TaskTracker::new(),
@@ -132,12 +126,7 @@ impl Gateway {
 
     /// The models that the caller may ask for.
     pub fn models(&self, caller: &Caller, scope: Option<&str>) -> Result<ListedModels, GatewayError> {
-        models::list(&self.0.routing, &self.0.settling.catalogue, caller, scope)
-    }
-
-    /// The providers, routes and aliases.
-    pub fn routing(&self) -> &Routing {
-        &self.0.routing
+        models::list(&self.0.routing.current(), &self.0.settling.catalogue, caller, scope)
     }
 
     /// Where modules keep their state.
@@ -175,12 +164,20 @@ impl Gateway {
         let shared = &*self.0;
         let mut exchange = Exchange::open(request)?;
         pipeline::pre(&mut exchange)?;
-        let resolution = resolve(&exchange, &shared.routing, &shared.settling.catalogue);
+        let resolution = resolve(&exchange, &shared.routing.current(), &shared.settling.catalogue);
         let full_name = resolution.as_ref().ok().map(|resolution| resolution.full_name.as_str());
         // before an unknown name is answered with near ones: those may be none of this caller's business
         admit::admit(&exchange, full_name)?;
         let resolution = resolution?;
-        let candidates = candidates(&resolution, &exchange.request.caller, &shared.table, self.now())?;
+        let circumstances = Circumstances {
+            caller: &exchange.request.caller,
+            table: &shared.table,
+            catalogue: &shared.settling.catalogue,
+            tokens: exchange.envelope.estimated_input,
+            now: self.now(),
+            chance: Chance::of(exchange.request.id.bits()),
+        };
+        let candidates = candidates(&resolution, circumstances)?;
         let planned: Vec<_> = candidates
             .iter()
             .filter_map(|candidate| Some((candidate.clone(), plan(&exchange, candidate)?)))

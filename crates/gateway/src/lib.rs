@@ -5,22 +5,24 @@
 //! 3. [`admit`] — permission for the requested model, requests in flight
 //! 4. [`exchange`] — the raw bytes and what a structural scan says of them
 //! 5. [`pipeline`] — modules before the call; none exist yet
-//! 6. [`resolve`] — alias → route or `provider/model` → ordered candidates
+//! 6. [`resolve`] — alias → route or `provider/model`; [`choose`] — members and credentials → ordered candidates
 //! 7. [`reserve`] — the journal's begin record; quotas are to be reserved here
 //! 8. [`plan`] — for a candidate: passthrough or translate
 //! 9. [`prepare`] — URL, auth, patched or [`translate`]d body
-//! 10. [`attempt`] — send, time out, retry, fail over; never after the first client byte
+//! 10. [`attempt`] — send, time out, retry, fail over; never after the first client byte; [`health`] hears of it
 //! 11. [`stream`] — upstream bytes past an observer, event by event, and through a translation
 //! 12. [`respond`] — the answer's head, errors in the client's dialect
 //! 13. [`settle`] — usage and cost, in a guard, so that a client who hangs up is settled too
 //!
 //! One executor serves streaming and non-streaming. Nothing here reads a database: requests see the
-//! published snapshot, and what they owe goes to the journal.
+//! published snapshot and the [`LiveRouting`] made of it, and what they owe goes to the journal.
 
 pub mod admit;
 pub mod attempt;
 pub mod authenticate;
+pub mod choose;
 pub mod exchange;
+pub mod health;
 pub mod logs;
 pub mod meters;
 pub mod pipeline;
@@ -48,7 +50,8 @@ pub use execute::{Gateway, GatewayOptions, OnClientGone, Parts};
 pub use models::{ListedModel, ListedModels};
 pub use respond::{Body, BodyError};
 pub use routing::{
-    Alias, Credential, Member, Provider, ProviderSpec, Route, RouteSpec, Routing, RoutingError, RoutingSpec,
+    AliasSpec, Credential, CredentialSpec, LiveRouting, Member, MemberSpec, ModelSpec, Provider,
+    ProviderSpec, Route, RouteSpec, Routing, RoutingError, RoutingSpec,
 };
 pub use timeouts::{TimeoutOverrides, Timeouts};
 pub use translate::OnLoss;

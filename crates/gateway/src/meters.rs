@@ -33,6 +33,7 @@ impl<Labels: Eq + Hash, Metric: Clone> Meters<Labels, Metric> {
 #[derive(Debug, Default)]
 pub(crate) struct ProviderMeters {
     attempts: Meters<&'static str, Counter>,
+    retries: OnceLock<Counter>,
     tokens: Meters<(Option<Arc<str>>, &'static str), Counter>,
     cost: OnceLock<Gauge>,
     first_byte: OnceLock<Histogram>,
@@ -46,6 +47,12 @@ impl ProviderMeters {
         self.attempts.get(outcome, |outcome| {
             counter!("penstock_upstream_attempts_total", "provider" => label(), "outcome" => *outcome)
         })
+    }
+
+    /// Attempts that came after another of the same request.
+    pub(crate) fn retries(&self, provider: &Arc<str>) -> &Counter {
+        let register = || counter!("penstock_upstream_retries_total", "provider" => provider.to_string());
+        self.retries.get_or_init(register)
     }
 
     /// Tokens of a kind. A model without a known price may be any text that a client sent: it is `None`, and

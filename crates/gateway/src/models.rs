@@ -57,16 +57,10 @@ pub(crate) fn list(
                 None if allowed(model) => model.to_owned(),
                 _ => continue,
             };
-            let known = catalogue.get(&provider.row.name, model);
-            listed.insert(
-                id.clone(),
-                ListedModel {
-                    id,
-                    provider: Some(provider.name.to_string()),
-                    context: known.and_then(|known| known.context),
-                    max_output: known.and_then(|known| known.max_output),
-                },
-            );
+            let (context, max_output) =
+                (provider.context(model, catalogue), provider.max_output(model, catalogue));
+            let provider = Some(provider.name.to_string());
+            listed.insert(id.clone(), ListedModel { id, provider, context, max_output });
         }
     }
     for route in routing.routes().filter(|route| scope.is_none() && allowed(&route.name)) {

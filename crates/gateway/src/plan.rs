@@ -4,9 +4,9 @@ use penstock_core::{Dialect, Operation};
 use penstock_dialects::codec::codec;
 use penstock_providers::StreamUsage;
 
+use crate::choose::Candidate;
 use crate::exchange::Exchange;
 use crate::pipeline;
-use crate::resolve::Candidate;
 
 /// What to do for one candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,16 +8,16 @@ use penstock_dialects::ask_for_usage;
 use penstock_dialects::patch::{Patch, apply, json_string};
 use penstock_providers::Catalogue;
 
+use crate::choose::Candidate;
 use crate::client::Pieces;
 use crate::exchange::Exchange;
 use crate::plan::Plan;
-use crate::resolve::Candidate;
 use crate::translate::{OnLoss, Translated, Translation, translate};
 use crate::{Caller, GatewayError};
 
 /// Whether a header of the client ends here: it speaks of this hop, holds the key, or is ours. An
 /// answer that is compressed could not be observed, so `accept-encoding` ends here as well.
-fn ends_here(name: &HeaderName) -> bool {
+pub(crate) fn ends_here(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "authorization"
@@ -183,13 +183,16 @@ fn headers(exchange: &Exchange, forwarded: &HeaderMap, candidate: &Candidate, di
     for (name, value) in &provider.headers {
         headers.entry(name).or_insert_with(|| value.clone());
     }
-    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     if candidate.credential.is_some() {
         // they choose whose account pays, and with the gateway's credential that is not the client's choice
         for name in ["openai-organization", "openai-project", "x-goog-user-project"] {
             headers.remove(name);
         }
     }
+    for (name, value) in &provider.own_headers {
+        headers.insert(name, value.clone());
+    }
+    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     let auth = match (&candidate.credential, &exchange.request.caller) {
         (Some(credential), _) => credential.header.clone(),
         (None, Caller::OwnKey(own)) => {

@@ -9,8 +9,8 @@ use penstock_control::Settlement;
 use penstock_control::journal::JournalError;
 use penstock_core::{Ended, Operation, Usage, UsageSource};
 
+use crate::choose::Candidate;
 use crate::exchange::Exchange;
-use crate::resolve::Candidate;
 use crate::settle::{SettleGuard, Settling};
 use crate::{Caller, GatewayError};
 

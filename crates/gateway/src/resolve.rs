@@ -1,13 +1,12 @@
-//! From the requested name to the providers that may answer, in the order in which they are tried.
+//! From the requested name to the providers that may answer.
 
 use std::sync::Arc;
 
-use penstock_core::Timestamp;
 use penstock_dialects::patch::json_string;
-use penstock_providers::{Catalogue, ProviderTable};
+use penstock_providers::Catalogue;
 
 use crate::exchange::Exchange;
-use crate::routing::{Credential, Provider, Routing};
+use crate::routing::{Member, Provider, Route, Routing};
 use crate::{Caller, GatewayError, OnLoss, TimeoutOverrides};
 
 /// How many near matches a 404 names.
@@ -15,22 +14,13 @@ const NEAR: usize = 3;
 /// How alike two names must be to be called near (Jaro-Winkler, 0 to 1).
 const NEARNESS: f64 = 0.8;
 
-/// One way to answer a request.
-#[derive(Clone, Debug)]
-pub struct Candidate {
-    /// The provider.
-    pub provider: Arc<Provider>,
-    /// The credential; `None` where the caller's own key is used.
-    pub credential: Option<Arc<Credential>>,
-    /// The provider's name of the model.
-    pub model: Arc<str>,
-}
-
 /// What a requested name stands for.
 #[derive(Clone, Debug)]
 pub struct Resolution {
-    /// Providers and models, in order.
-    pub members: Vec<(Arc<Provider>, Arc<str>)>,
+    /// Providers and models, by tier.
+    pub members: Arc<[Member]>,
+    /// The route, if it is one.
+    pub route: Option<Arc<Route>>,
     /// Timeouts of the route, if it is one.
     pub timeouts: TimeoutOverrides,
     /// What to do about a request that cannot be carried whole.
@@ -39,111 +29,82 @@ pub struct Resolution {
     pub full_name: String,
 }
 
+impl Resolution {
+    fn of_route(route: &Arc<Route>) -> Self {
+        Self {
+            members: Arc::clone(&route.members),
+            timeouts: route.timeouts,
+            on_loss: route.on_loss,
+            full_name: route.name.to_string(),
+            route: Some(Arc::clone(route)),
+        }
+    }
+
+    /// A model of a provider, by the name that the provider's aliases give it.
+    fn direct(provider: &Arc<Provider>, requested: &str) -> Result<Self, GatewayError> {
+        let model = provider.unaliased(requested);
+        if provider.is_disabled(&model) {
+            let message = format!("the model {model:?} of provider {:?} is disabled", &*provider.name);
+            return Err(GatewayError::NotFound { message, code: "model_not_found" });
+        }
+        let full_name = format!("{}/{model}", provider.name);
+        let model = Arc::from(&*model);
+        let member = Member { provider: Arc::clone(provider), model, tier: 0, weight: 1, latency: None };
+        let members = Arc::new([member]);
+        let (timeouts, on_loss) = Default::default();
+        Ok(Self { members, route: None, timeouts, on_loss, full_name })
+    }
+}
+
 /// Finds what the requested name stands for.
+///
+/// Aliases come first, before a route of the requested name: the first that matches. Where its target names
+/// nothing, the other aliases are asked about that, and so on.
 pub fn resolve(
     exchange: &Exchange,
     routing: &Routing,
     catalogue: &Catalogue,
 ) -> Result<Resolution, GatewayError> {
-    let direct = |provider: &Arc<Provider>, model: &str| Resolution {
-        members: vec![(Arc::clone(provider), model.into())],
-        timeouts: TimeoutOverrides::default(),
-        on_loss: OnLoss::default(),
-        full_name: format!("{}/{model}", provider.name),
-    };
     let requested = exchange.requested.as_str();
     if let Some(name) = &exchange.request.provider {
         let provider = routing.provider(name).ok_or_else(|| unknown_provider(name, routing))?;
-        return Ok(direct(provider, requested));
+        return Resolution::direct(provider, requested);
     }
-    let name = routing.unaliased(requested);
-    if let Some(route) = routing.route(&name) {
-        return Ok(Resolution {
-            members: route.members.clone(),
-            timeouts: route.timeouts,
-            on_loss: route.on_loss,
-            full_name: route.name.to_string(),
-        });
+    let mut aliased = routing.aliased(requested).peekable();
+    let found = if aliased.peek().is_none() {
+        named(requested, exchange, routing, catalogue)
+    } else {
+        aliased.find_map(|name| named(&name, exchange, routing, catalogue))
+    };
+    found.unwrap_or_else(|| Err(unknown_model(exchange, routing, catalogue)))
+}
+
+/// What a name without aliases stands for; `None` if it is nothing.
+fn named(
+    name: &str,
+    exchange: &Exchange,
+    routing: &Routing,
+    catalogue: &Catalogue,
+) -> Option<Result<Resolution, GatewayError>> {
+    if let Some(route) = routing.route(name) {
+        return Some(Ok(Resolution::of_route(route)));
     }
     if let Some((provider, model)) = name.split_once('/')
         && let Some(provider) = routing.provider(provider)
         && !model.is_empty()
     {
-        return Ok(direct(provider, model));
+        return Some(Resolution::direct(provider, model));
     }
     let speaks = |provider: &&Arc<Provider>| {
         provider.row.endpoint(exchange.request.operation, exchange.request.dialect).is_some()
     };
-    let serving: Vec<_> =
-        routing.providers().iter().filter(|provider| provider.serves(&name, catalogue)).collect();
+    let serves = |provider: &&Arc<Provider>| provider.serves(&provider.unaliased(name), catalogue);
+    let serving: Vec<_> = routing.providers().iter().filter(serves).collect();
     // configured providers stand first; among equals the one that needs no translation
     let configured: Vec<_> = serving.iter().copied().filter(|provider| provider.configured).collect();
     let serving = if configured.is_empty() { serving } else { configured };
-    match serving.iter().copied().find(speaks).or(serving.first().copied()) {
-        Some(provider) => Ok(direct(provider, &name)),
-        None => Err(unknown_model(exchange, routing, catalogue)),
-    }
-}
-
-/// The candidates of a resolution: each member with each of its credentials, those that are being left
-/// alone last. A caller's own key goes to the first member only, and to nobody else.
-pub fn candidates(
-    resolution: &Resolution,
-    caller: &Caller,
-    table: &ProviderTable,
-    now: Timestamp,
-) -> Result<Vec<Candidate>, GatewayError> {
-    let candidate =
-        |(provider, model): &(Arc<Provider>, Arc<str>), credential: Option<&Arc<Credential>>| Candidate {
-            provider: Arc::clone(provider),
-            credential: credential.cloned(),
-            model: Arc::clone(model),
-        };
-    if let (Caller::OwnKey(own), Some(first)) = (caller, resolution.members.first()) {
-        if first.0.takes_no_key() {
-            return Err(GatewayError::Unauthenticated(format!(
-                "provider {:?} takes no keys, so an own key does not open it: use a key of this gateway",
-                &*first.0.name
-            )));
-        }
-        let owner = table.owner_of_key(own.key.secret.expose());
-        if let Some(owner) = owner.filter(|owner| owner.name != first.0.row.name) {
-            return Err(GatewayError::Unauthenticated(format!(
-                "the key that was sent looks like one of {}, but this model is served by {:?}: \
-                 it was not forwarded",
-                owner.label, &*first.0.name
-            )));
-        }
-        return Ok(vec![candidate(first, None)]);
-    }
-    let (mut ready, mut cooling) = (Vec::new(), Vec::new());
-    for member in &resolution.members {
-        for credential in &member.0.credentials {
-            let list = if credential.is_cooling(now) { &mut cooling } else { &mut ready };
-            list.push(candidate(member, Some(credential)));
-        }
-    }
-    ready.append(&mut cooling);
-    match resolution.members.first() {
-        Some((provider, _)) if ready.is_empty() => Err(no_credential(provider, caller)),
-        _ => Ok(ready),
-    }
-}
-
-fn no_credential(provider: &Provider, caller: &Caller) -> GatewayError {
-    let name = &*provider.name;
-    if let Caller::User(_) = caller {
-        // the caller's key is fine: it is the operator who has something to do
-        let message =
-            format!("the gateway has no credential for provider {name:?}: its operator has to add one");
-        return GatewayError::Upstream(message);
-    }
-    let variable = provider.row.env_key.first().filter(|_| *provider.row.name == *name);
-    let variable =
-        variable.map_or_else(|| "a credential for it".to_owned(), |variable| format!("{variable} set"));
-    GatewayError::Unauthenticated(format!(
-        "there is no credential for provider {name:?}: start Penstock with {variable}, or send your own key"
-    ))
+    let provider = serving.iter().copied().find(speaks).or(serving.first().copied())?;
+    Some(Resolution::direct(provider, name))
 }
 
 fn unknown_provider(name: &str, routing: &Routing) -> GatewayError {
@@ -198,4 +159,4 @@ fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

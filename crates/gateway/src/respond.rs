@@ -219,8 +219,8 @@ pub fn error(dialect: Dialect, ids: &Ids, error: &GatewayError) -> Response<Body
         // the official clients would send it again on any 5xx
         headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
     }
-    if class.status == 503 {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    if let Some(seconds) = error.retry_after() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     ids.stamp(headers);
     response

@@ -14,10 +14,10 @@ use penstock_core::{Ended, Operation, Usage, UsageSource, Usd};
 use penstock_dialects::observe::Observed;
 use penstock_providers::Catalogue;
 
+use crate::choose::Candidate;
 use crate::exchange::Exchange;
 use crate::meters::ProviderMeters;
-use crate::resolve::Candidate;
-use crate::routing::Provider;
+use crate::routing::{Credential, Provider};
 
 /// Where settlements go, and what prices them.
 #[derive(Debug)]
@@ -51,6 +51,7 @@ pub struct SettleGuard {
     ticket: Option<Ticket>,
     draft: Settlement,
     provider: Arc<Provider>,
+    credential: Option<Arc<Credential>>,
     arrived: Instant,
     ttft_ms: Option<u64>,
     /// Whether the provider may have seen the request; see [`Self::trying`].
@@ -67,8 +68,10 @@ impl SettleGuard {
         candidate: &Candidate,
     ) -> Self {
         let provider = Arc::clone(&candidate.provider);
+        let credential = candidate.credential.clone();
         let arrived = exchange.request.arrived;
-        Self { settling, ticket: Some(ticket), draft, provider, arrived, ttft_ms: None, sent: Arc::default() }
+        let (ticket, sent) = (Some(ticket), Arc::default());
+        Self { settling, ticket, draft, provider, credential, arrived, ttft_ms: None, sent }
     }
 
     /// Another candidate is tried: it is the one that will owe. The journal hears of it, so that also
@@ -79,6 +82,7 @@ impl SettleGuard {
             && self.draft.model == candidate.model
             && self.draft.credential.as_ref() == credential;
         self.provider = Arc::clone(&candidate.provider);
+        self.credential.clone_from(&candidate.credential);
         self.draft.provider = Arc::clone(&candidate.provider.name);
         self.draft.credential = candidate.credential.as_ref().map(|credential| Arc::clone(&credential.name));
         self.draft.model = Arc::clone(&candidate.model);
@@ -163,7 +167,21 @@ impl SettleGuard {
             tracing::error!(%error, request_id = %settlement.request_id, "an end record could not be written");
         }
         count(&settlement, &self.provider.meters);
+        self.correct_budget(&settlement);
         self.settling.settler.submit(settlement, ticket);
+    }
+}
+
+impl SettleGuard {
+    /// What the request took of its credential's budget was an estimate so far.
+    fn correct_budget(&self, settlement: &Settlement) {
+        let Some(credential) = self.credential.as_ref().filter(|found| found.limits.tokens.is_some()) else {
+            return;
+        };
+        let used = settlement.usage.total_input() + settlement.usage.output;
+        let signed = |tokens| i64::try_from(tokens).unwrap_or(i64::MAX);
+        let now = settlement.at.plus(self.arrived.elapsed());
+        credential.health.correct(signed(used) - signed(self.draft.usage.input), now);
     }
 }
 

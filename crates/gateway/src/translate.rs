@@ -14,8 +14,8 @@ use penstock_dialects::verify::{Verifier, Violation};
 use penstock_providers::{Catalogue, StreamUsage};
 
 use crate::GatewayError;
+use crate::choose::Candidate;
 use crate::exchange::Exchange;
-use crate::resolve::Candidate;
 
 /// Of so many translated streams one is read again as its client reads it.
 const VERIFIED: u128 = 64;
@@ -81,7 +81,7 @@ pub fn translate(
             provider: provider_name(candidate),
             size: exchange.request.body.len(),
             model: &candidate.model,
-            max_output: model.and_then(|model| model.max_output),
+            max_output: candidate.provider.max_output(&candidate.model, catalogue),
             ask_for_usage: row.stream_usage == StreamUsage::Ask,
             max_completion_tokens: row.max_completion_tokens,
             no_reasoning: model.is_some_and(|model| model.no_reasoning),

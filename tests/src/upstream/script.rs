@@ -78,7 +78,8 @@ pub(super) struct Script {
     pub(super) tag: Option<String>,
     pub(super) fail_times: Option<(u32, StatusCode)>,
     pub(super) key: Option<String>,
-    pub(super) refuse_key: Option<(String, StatusCode)>,
+    pub(super) refuse_keys: Vec<(String, StatusCode)>,
+    pub(super) cut_key: Option<String>,
 }
 
 impl Script {
@@ -148,8 +149,9 @@ impl Script {
             }
             "refuse-key" => {
                 let (key, status) = value.rsplit_once(':').context("expected refuse-key=KEY:status")?;
-                self.refuse_key = Some((key.to_owned(), status.parse()?));
+                self.refuse_keys.push((key.to_owned(), status.parse()?));
             }
+            "cut-key" => self.cut_key = Some(value.to_owned()),
             _ => bail!("no such directive"),
         }
         Ok(())
@@ -205,10 +207,13 @@ mod tests {
 
     #[test]
     fn values_keep_their_numbers() -> Result<()> {
-        let (_, script) = Script::of_model("m@fail-times=2:503,tag=a:7,refuse-key=sk-a:401")?;
+        let model = "m@fail-times=2:503,tag=a:7,refuse-key=sk-a:401,refuse-key=sk-b:500,cut-key=sk-c";
+        let (_, script) = Script::of_model(model)?;
         assert_eq!(script.fail_times, Some((2, StatusCode::SERVICE_UNAVAILABLE)));
         assert_eq!(script.tag.as_deref(), Some("a:7"));
-        assert_eq!(script.refuse_key, Some(("sk-a".to_owned(), StatusCode::UNAUTHORIZED)));
+        let (refused, failed) = (StatusCode::UNAUTHORIZED, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(script.refuse_keys, [("sk-a".to_owned(), refused), ("sk-b".to_owned(), failed)]);
+        assert_eq!(script.cut_key.as_deref(), Some("sk-c"));
         Ok(())
     }
 

@@ -120,7 +120,7 @@ async fn respond(
             }
             match shared.refusal(ask, &parts) {
                 Some((status, why)) => Arc::new(refuse(dialect, &ask.script, status, why, sequence)),
-                None => shared.render(ask),
+                None => Shared::cut(ask, &parts).unwrap_or_else(|| shared.render(ask)),
             }
         }
     };

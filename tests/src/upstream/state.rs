@@ -16,6 +16,7 @@ use super::canned::ScriptedAnswer;
 use super::ledger::Ledger;
 use super::render::SharedAnswer;
 use super::request::{Ask, Key};
+use super::script::Fault;
 
 /// Rendered answers kept, and the size above which one is not worth keeping.
 const KEPT_ANSWERS: usize = 128;
@@ -83,6 +84,14 @@ impl Shared {
         answer
     }
 
+    /// What a request gets whose key is cut off before the first part.
+    pub(super) fn cut(ask: &Ask, parts: &Parts) -> Option<SharedAnswer> {
+        ask.script.cut_key.as_deref().filter(|key| presented_key(parts) == Some(*key))?;
+        let mut ask = ask.clone();
+        ask.script.fault = Some((0, Fault::Cut));
+        Some(Arc::new(write(&ask)))
+    }
+
     /// The status a request is refused with, and why.
     pub(super) fn refusal(&self, ask: &Ask, parts: &Parts) -> Option<(StatusCode, &'static str)> {
         let script = &ask.script;
@@ -91,9 +100,7 @@ impl Shared {
         if wanted.into_iter().flatten().any(|key| presented != Some(key)) {
             return Some((StatusCode::UNAUTHORIZED, "Incorrect API key provided."));
         }
-        if let Some((key, status)) = &script.refuse_key
-            && presented == Some(key)
-        {
+        if let Some((_, status)) = script.refuse_keys.iter().find(|(key, _)| presented == Some(key)) {
             return Some((*status, "The script refuses this key."));
         }
         if let Some((times, status)) = script.fail_times {

@@ -1,5 +1,7 @@
 //! The real binary, over real sockets, against a scripted upstream.
 
+// opening a control store is many futures deep
+#![recursion_limit = "256"]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
 
 mod access;
@@ -13,6 +15,7 @@ mod metering;
 mod nodes;
 mod outage;
 mod passthrough;
+mod routing;
 mod shutdown;
 mod slow_clients;
 mod storage;

@@ -55,7 +55,8 @@ async fn what_changes_on_one_node_holds_on_the_other_within_a_second() -> Result
     let direct = server.database().await.map_err(failed)?;
     let pooled = pooler.through(&direct);
     // both make the first schema at once
-    let start = |dsn: &str| Ok::<_, anyhow::Error>(Builder::new()?.upstream(&upstream.url()).set("dsn", dsn).start());
+    let start =
+        |dsn: &str| Ok::<_, anyhow::Error>(Builder::new()?.upstream(&upstream.url()).set("dsn", dsn).start());
     let (first, second) = tokio::try_join!(start(&direct)?, start(&pooled)?)?;
     says(&first, &direct, &["user", "add", "ada"])?;
     for (made_on, dsn) in [(&first, &direct), (&second, &pooled)] {

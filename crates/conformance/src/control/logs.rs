@@ -25,7 +25,7 @@ cases! { "control", dyn Harness:
 }
 
 /// What is not so after that time never will be.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn downstream(at: i64) -> DownstreamRequest {
     DownstreamRequest {

@@ -4,9 +4,11 @@
 //! many keys there are. Who a key belongs to is put together when it is shown, from a few look-ups.
 
 pub mod saved;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -224,30 +226,48 @@ fn is_imported(digest: &KeyDigest) -> bool {
 }
 
 /// The snapshot that is published at the moment.
-#[derive(Debug, Default)]
-pub struct LiveSnapshot(ArcSwap<Snapshot>);
+#[derive(Default)]
+pub struct LiveSnapshot {
+    current: ArcSwap<Snapshot>,
+    observer: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl std::fmt::Debug for LiveSnapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LiveSnapshot").field("current", &self.current).finish_non_exhaustive()
+    }
+}
 
 impl LiveSnapshot {
     /// Publishes a first snapshot.
     pub fn new(snapshot: Snapshot) -> Self {
-        Self(ArcSwap::from_pointee(snapshot))
+        Self { current: ArcSwap::from_pointee(snapshot), observer: OnceLock::new() }
+    }
+
+    /// Calls `observer` after each change, whoever asked for it and before that is told; it looks at
+    /// [`Self::current`] itself, since two changes may come in any order. There is one observer: the first.
+    pub fn observe(&self, observer: impl Fn() + Send + Sync + 'static) {
+        let _ = self.observer.set(Box::new(observer));
     }
 
     /// The current snapshot; hold it for one request.
     pub fn current(&self) -> arc_swap::Guard<Arc<Snapshot>> {
-        self.0.load()
+        self.current.load()
     }
 
     /// Asks the store what changed, and publishes it. True if anything did.
     pub async fn refresh(&self, store: &dyn ControlStore) -> Result<bool, crate::ControlError> {
-        let published = self.0.load_full();
+        let published = self.current.load_full();
         let changes = store.changes(published.version).await?;
         if changes.loaded.version == published.version {
             return Ok(false);
         }
         let next = Arc::new(published.changed(changes));
         // of two that read at the same time, the slower must not bring the older records back
-        self.0.rcu(|current| Arc::clone(if current.version > next.version { current } else { &next }));
+        self.current.rcu(|current| Arc::clone(if current.version > next.version { current } else { &next }));
+        if let Some(observer) = self.observer.get() {
+            observer();
+        }
         Ok(true)
     }
 }

@@ -82,7 +82,7 @@ fn routing() -> Routing {
     let spec = RoutingSpec {
         providers: vec![ProviderSpec::sample("openai"), ProviderSpec::sample("anthropic")],
         routes: vec![RouteSpec::sample("fast", &[("openai", "gpt-4o-mini")])],
-        aliases: vec![("mini".to_owned(), "openai/gpt-4o-mini".to_owned())],
+        aliases: vec![crate::AliasSpec::sample("mini", "openai/gpt-4o-mini")],
         ..RoutingSpec::default()
     };
     Routing::new(spec, ProviderTable::builtin()).unwrap()

@@ -1,12 +1,12 @@
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
-use penstock_core::{Dialect, Operation, RequestId, Secret};
-use penstock_providers::AuthScheme;
+use penstock_core::{Dialect, Operation, RequestId, Secret, Timestamp};
+use penstock_providers::{AuthScheme, ProviderTable};
 
 use super::*;
 use crate::exchange::PathModel;
-use crate::{OwnKey, PresentedKey, ProviderSpec, Request, RouteSpec, RoutingSpec};
+use crate::{AliasSpec, Caller, OwnKey, PresentedKey, ProviderSpec, Request, RouteSpec, RoutingSpec};
 
 impl Request {
     /// A request with this body, from anyone in open mode, just now.
@@ -63,25 +63,13 @@ impl Caller {
     }
 }
 
-impl Candidate {
-    /// `model` at this provider, with its first credential.
-    pub(crate) fn sample(provider: ProviderSpec, model: &str) -> Self {
-        let routing = routing_of(RoutingSpec { providers: vec![provider], ..RoutingSpec::default() });
-        let provider = Arc::clone(&routing.providers()[0]);
-        let credential = provider.credentials.first().cloned();
-        Self { provider, credential, model: model.into() }
-    }
-}
-
-const NOW: Timestamp = Timestamp(1_700_000_000_000);
-
-fn routing_of(spec: RoutingSpec) -> Routing {
+pub(crate) fn routing_of(spec: RoutingSpec) -> Routing {
     Routing::new(spec, ProviderTable::builtin()).unwrap()
 }
 
 /// OpenAI, Anthropic and OpenRouter with a few routes; Gemini and others for own keys.
-fn usual() -> RoutingSpec {
-    let alias = |alias: &str, target: &str| (alias.to_owned(), target.to_owned());
+pub(crate) fn usual() -> RoutingSpec {
+    let alias = AliasSpec::sample;
     RoutingSpec {
         providers: vec![
             ProviderSpec::sample("anthropic"),
@@ -107,7 +95,7 @@ fn usual() -> RoutingSpec {
 /// What a request resolves to: members as `provider/model`, then the name that permissions speak of.
 fn resolved(exchange: &Exchange, routing: &Routing) -> Result<(Vec<String>, String), String> {
     let resolution = resolve(exchange, routing, &Catalogue::default()).map_err(|error| error.to_string())?;
-    let member = |(provider, model): &(Arc<Provider>, Arc<str>)| format!("{} {model}", provider.name);
+    let member = |member: &Member| format!("{} {}", member.provider.name, member.model);
     Ok((resolution.members.iter().map(member).collect(), resolution.full_name))
 }
 
@@ -249,141 +237,61 @@ fn the_models_of_the_catalogue_are_near_as_well() {
     assert_eq!(resolve(&Exchange::chat("omega"), &routing, &catalogue).unwrap().members.len(), 1);
 }
 
-/// Candidates as `provider/model credential`.
-fn candidates_of(requested: &str, caller: &Caller, routing: &Routing) -> Result<Vec<String>, String> {
-    let resolution = resolve(&Exchange::chat(requested), routing, &Catalogue::default()).unwrap();
-    let found = candidates(&resolution, caller, ProviderTable::builtin(), NOW);
-    let shown = |candidate: Candidate| {
-        let credential = candidate.credential.map_or_else(|| "-".to_owned(), |found| found.name.to_string());
-        format!("{}/{} {credential}", candidate.provider.name, candidate.model)
-    };
-    found.map(|found| found.into_iter().map(shown).collect()).map_err(|error| {
-        assert_eq!(error.class().status, 401, "{error}");
-        error.to_string()
-    })
-}
-
-fn two_by_two() -> Routing {
-    let with = |channel: &str| {
-        let credential = |name: &str| (name.to_owned(), Secret::from(format!("{name}-secret")));
-        ProviderSpec { credentials: vec![credential("a"), credential("b")], ..ProviderSpec::sample(channel) }
-    };
-    routing_of(RoutingSpec {
-        providers: vec![with("openai"), with("groq")],
-        routes: vec![RouteSpec::sample("fast", &[("groq", "llama"), ("openai", "mini")])],
-        ..RoutingSpec::default()
-    })
-}
-
 #[test]
-fn each_member_is_tried_with_each_credential_and_those_that_cool_last() {
-    let routing = two_by_two();
-    let tried = || candidates_of("fast", &Caller::Open, &routing).unwrap();
-    assert_eq!(tried(), ["groq/llama a", "groq/llama b", "openai/mini a", "openai/mini b"]);
-
-    let cool = |provider: &str, place: usize, since: Timestamp| {
-        routing.provider(provider).unwrap().credentials[place].cool(since, Duration::from_secs(30));
-    };
-    cool("groq", 0, NOW);
-    cool("openai", 0, Timestamp(NOW.0 - 29_999));
-    cool("openai", 1, Timestamp(NOW.0 - 30_000));
-    assert_eq!(tried(), ["groq/llama b", "openai/mini b", "groq/llama a", "openai/mini a"]);
-
-    cool("groq", 1, NOW);
-    cool("openai", 1, NOW);
-    let all = tried();
-    assert_eq!(all, ["groq/llama a", "groq/llama b", "openai/mini a", "openai/mini b"], "better than none");
-}
-
-#[test]
-fn an_own_key_goes_to_the_first_member_only_and_without_any_credential() {
-    let routing = two_by_two();
-    for (requested, expected) in [("fast", "groq/llama -"), ("openai/mini", "openai/mini -")] {
-        let caller = Caller::own_key("sk-unknown-maker", AuthScheme::Bearer);
-        assert_eq!(candidates_of(requested, &caller, &routing), Ok(vec![expected.to_owned()]));
-    }
-    routing.provider("groq").unwrap().credentials[0].cool(NOW, Duration::from_secs(30));
-    let caller = Caller::own_key("gsk_mine", AuthScheme::Bearer);
-    assert_eq!(candidates_of("fast", &caller, &routing), Ok(vec!["groq/llama -".to_owned()]));
-}
-
-/// The requested model, the own key, and, where it must not go, the label of its owner and the provider.
-type OwnKeyCase = (&'static str, &'static str, Option<(&'static str, &'static str)>);
-
-const OWN_KEYS: &[OwnKeyCase] = &[
-    ("openai/gpt-4o", "sk-proj-1", None),
-    ("openai/gpt-4o", "sk-1", None),
-    ("openai/gpt-4o", "sk-ant-1", Some(("Anthropic", "openai"))),
-    ("openai/gpt-4o", "sk-or-1", Some(("OpenRouter", "openai"))),
-    ("openai/gpt-4o", "gsk_1", Some(("Groq", "openai"))),
-    ("openai/gpt-4o", "AIza1", Some(("Google Gemini", "openai"))),
-    ("anthropic/claude-opus", "sk-ant-1", None),
-    ("anthropic/claude-opus", "sk-proj-1", Some(("OpenAI", "anthropic"))),
-    ("gpt-4.1", "sk-ant-1", None),
-    // the second member is OpenAI's, but an own key goes to the first
-    ("gpt-4.1", "sk-proj-1", Some(("OpenAI", "anthropic"))),
-    ("groq/llama", "gsk_1", None),
-    ("work/gpt-4o", "sk-proj-1", None),
-    ("work/gpt-4o", "sk-ant-1", Some(("Anthropic", "work"))),
-    // called like the key's owner, but following another row
-    ("gemini/any", "AIza1", Some(("Google Gemini", "gemini"))),
-];
-
-fn for_own_keys() -> Routing {
+fn aliases_are_followed_until_a_name_stands_for_something() {
     let mut spec = usual();
-    spec.providers.push(ProviderSpec::sample("openai").named("work"));
-    spec.providers.push(ProviderSpec::sample("custom").named("gemini").at("https://gemini.example"));
-    routing_of(spec)
-}
-
-#[test]
-fn an_own_key_that_tells_its_provider_goes_nowhere_else() {
-    let routing = for_own_keys();
-    for (requested, key, refused) in OWN_KEYS {
-        let found = candidates_of(requested, &Caller::own_key(key, AuthScheme::Bearer), &routing);
-        match refused {
-            None => assert_eq!(found.unwrap().len(), 1, "{requested} {key}"),
-            Some((label, provider)) => assert_eq!(
-                found.unwrap_err(),
-                format!(
-                    "the key that was sent looks like one of {label}, but this model is served by \
-                     {provider:?}: it was not forwarded"
-                ),
-                "{requested} {key}"
-            ),
-        }
+    spec.aliases = [
+        ("team-(.*)", "house-$1"),
+        ("house-(.*)", "best-$1"),
+        ("best-large", "gpt-4.1"),
+        ("gpt-4.1", "never, since that is a route"),
+        ("loop-a", "loop-b"),
+        ("loop-b", "loop-a"),
+        ("specific", "gpt-4o"),
+        ("gpt-4o", "never, since somebody serves it"),
+    ]
+    .map(|(alias, target)| AliasSpec::sample(alias, target))
+    .to_vec();
+    // checked first where it is asked for by itself
+    spec.aliases.retain(|alias| alias.alias != "gpt-4o");
+    let routing = routing_of(spec);
+    let name = |requested: &str| resolved(&Exchange::chat(requested), &routing).map(|(_, name)| name);
+    assert_eq!(name("team-large"), Ok("gpt-4.1".to_owned()));
+    assert_eq!(name("specific"), Ok("openai/gpt-4o".to_owned()));
+    for lost in ["loop-a", "loop-b", "team-small", "gpt-4.1"] {
+        assert!(name(lost).unwrap_err().starts_with("no model"), "{lost}");
     }
 }
 
 #[test]
-fn without_any_credential_the_variable_that_would_bring_one_is_named() {
-    let routing = routing_of(usual());
-    for (requested, message) in [
-        (
-            "gemini-pro",
-            "there is no credential for provider \"gemini\": start Penstock with GEMINI_API_KEY set, \
-             or send your own key",
-        ),
-        (
-            "groq/llama",
-            "there is no credential for provider \"groq\": start Penstock with GROQ_API_KEY set, \
-             or send your own key",
-        ),
+fn a_providers_own_aliases_hold_under_its_name_and_no_other() {
+    let mut spec = usual();
+    let own = |alias: &str, target: &str| AliasSpec {
+        provider: Some("openai".to_owned()),
+        ..AliasSpec::sample(alias, target)
+    };
+    spec.aliases.extend([own("latest-(.+)", "gpt-$1"), own("claude-x", "gpt-5")]);
+    let routing = routing_of(spec);
+    for (exchange, expected) in [
+        (Exchange::chat("openai/latest-9"), "openai/gpt-9"),
+        (Exchange::chat("latest-9").scoped("openai"), "openai/gpt-9"),
+        // whoever lists what the alias leads to serves the alias
+        (Exchange::chat("latest-9"), "openai/gpt-9"),
+        (Exchange::chat("anthropic/latest-9"), "anthropic/latest-9"),
+        (Exchange::chat("claude-x").scoped("anthropic"), "anthropic/claude-x"),
     ] {
-        assert_eq!(candidates_of(requested, &Caller::Open, &routing), Err(message.to_owned()));
-        let own = candidates_of(requested, &Caller::own_key("k", AuthScheme::Bearer), &routing);
-        assert_eq!(own.unwrap().len(), 1);
+        assert_eq!(resolved(&exchange, &routing).unwrap().1, expected);
     }
 }
 
 #[test]
-fn a_member_without_credentials_is_passed_over() {
-    let bare = ProviderSpec { credentials: vec![], ..ProviderSpec::sample("openai") };
-    let routing = routing_of(RoutingSpec {
-        providers: vec![bare, ProviderSpec::sample("groq")],
-        routes: vec![RouteSpec::sample("fast", &[("openai", "mini"), ("groq", "llama")])],
-        ..RoutingSpec::default()
-    });
-    let found = candidates_of("fast", &Caller::Open, &routing);
-    assert_eq!(found, Ok(vec!["groq/llama main".to_owned()]));
+fn a_disabled_model_is_there_for_nobody() {
+    let mut spec = usual();
+    spec.providers[1].disabled_models.insert("gpt-5".to_owned());
+    let routing = routing_of(spec);
+    let refused = resolved(&Exchange::chat("openai/gpt-5"), &routing).unwrap_err();
+    assert_eq!(refused, "the model \"gpt-5\" of provider \"openai\" is disabled");
+    assert!(resolved(&Exchange::chat("gpt-5"), &routing).is_err());
+    let (members, _) = resolved(&Exchange::chat("gpt-4.1"), &routing).unwrap();
+    assert_eq!(members, ["anthropic claude-opus"], "nor as a member");
 }

@@ -1,16 +1,20 @@
 //! From a provider as it is configured to one that can be called, or to a refusal.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use http::Uri;
+use http::header::{HeaderName, HeaderValue};
+use penstock_core::{Secret, Timestamp};
 use penstock_providers::{ProviderRow, ProviderTable};
 
-use super::{Credential, Provider, ProviderSpec, RoutingError};
+use super::{Aliases, Credential, CredentialSpec, Provider, ProviderSpec, RoutingError};
 use crate::Timeouts;
+use crate::health::{Board, Identity};
 use crate::meters::ProviderMeters;
+use crate::prepare::ends_here;
 
 pub(super) fn check_name(what: &'static str, name: &str) -> Result<(), RoutingError> {
     let bad = |problem| Err(RoutingError::BadName { what, name: name.to_owned(), problem });
@@ -34,12 +38,13 @@ pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     if names.is_empty() { "(none)".to_owned() } else { names.join(", ") }
 }
 
+/// The provider, and what is wrong with those of its credentials that are left out.
 pub(super) fn build(
     spec: &ProviderSpec,
-    table: &ProviderTable,
+    (table, board): (&ProviderTable, &Board),
     timeouts: Timeouts,
     configured: bool,
-) -> Result<Provider, RoutingError> {
+) -> Result<(Provider, Vec<RoutingError>), RoutingError> {
     let row = table.get(&spec.channel).ok_or_else(|| RoutingError::UnknownChannel {
         provider: spec.name.clone(),
         channel: spec.channel.clone(),
@@ -57,39 +62,84 @@ pub(super) fn build(
             endpoints.insert((*operation, *dialect), uri);
         }
     }
-    Ok(Provider {
-        name: spec.name.as_str().into(),
+    let name: Arc<str> = spec.name.as_str().into();
+    let (credentials, problems) = credentials(spec, &name, row, board);
+    let provider = Provider {
+        turn: board.turn("credentials", &name),
+        name,
         base_url,
-        credentials: credentials(spec, row)?,
+        credentials,
+        credential_strategy: spec.credential_strategy,
         configured,
         timeouts: timeouts.with(spec.timeouts),
+        breaker: spec.breaker,
         headers: row
             .headers
             .iter()
             .filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)))
             .collect(),
+        own_headers: own_headers(spec)?,
         meters: ProviderMeters::default(),
         models: spec.models.clone(),
+        disabled_models: spec.disabled_models.clone(),
+        aliases: Aliases::default(),
         endpoints,
         row: row.clone(),
-    })
+    };
+    Ok((provider, problems))
 }
 
-fn credentials(spec: &ProviderSpec, row: &ProviderRow) -> Result<Vec<Arc<Credential>>, RoutingError> {
-    let credential = |name: &str, header| {
-        Arc::new(Credential { name: name.into(), header, cooling_until: AtomicI64::new(0) })
+fn own_headers(spec: &ProviderSpec) -> Result<Vec<(HeaderName, HeaderValue)>, RoutingError> {
+    let header = |(name, value): &(String, Secret<String>)| {
+        let bad =
+            |problem| RoutingError::BadHeader { provider: spec.name.clone(), header: name.clone(), problem };
+        let parsed = name.parse::<HeaderName>().map_err(|_| bad("expected the name of a header"))?;
+        if ends_here(&parsed) {
+            return Err(bad("the gateway sets it by itself, or never sends it: leave it out"));
+        }
+        let value = value.expose().parse::<HeaderValue>();
+        let mut value = value.map_err(|_| bad("its value holds characters that no header can carry"))?;
+        value.set_sensitive(true);
+        Ok((parsed, value))
+    };
+    spec.headers.iter().map(header).collect()
+}
+
+fn credentials(
+    spec: &ProviderSpec,
+    provider: &Arc<str>,
+    row: &ProviderRow,
+    board: &Board,
+) -> (Vec<Arc<Credential>>, Vec<RoutingError>) {
+    let credential = |found: &CredentialSpec, header: Option<(HeaderName, HeaderValue)>| {
+        let name: Arc<str> = found.name.as_str().into();
+        let (identity, changed) = match found.record {
+            Some((id, changed)) => (Identity::Record(id), changed),
+            None => (Identity::Configured(Arc::clone(provider), Arc::clone(&name)), Timestamp::default()),
+        };
+        let mut secret = DefaultHasher::new();
+        header.as_ref().map(|(_, value)| value.as_bytes()).hash(&mut secret);
+        let health = board.credential(identity, (provider, &name), (changed, secret.finish()));
+        Arc::new(Credential { name, header, weight: found.weight, limits: found.limits, health })
     };
     if row.auth.header_name().is_none() || (row.local && spec.credentials.is_empty()) {
-        return Ok(vec![credential("none", None)]);
+        return (
+            vec![credential(&CredentialSpec::new("none", Secret::from(String::new())), None)],
+            Vec::new(),
+        );
     }
-    let ready = spec.credentials.iter().map(|(name, secret)| {
+    let (mut ready, mut problems) = (Vec::new(), Vec::new());
+    for found in &spec.credentials {
         // the one place where a credential's secret is taken out: into a header marked sensitive
-        match row.auth.header(secret.expose().trim()) {
-            Some(Ok(header)) => Ok(credential(name, Some(header))),
-            _ => Err(RoutingError::BadCredential { provider: spec.name.clone(), credential: name.clone() }),
+        match row.auth.header(found.secret.expose().trim()) {
+            Some(Ok(header)) => ready.push(credential(found, Some(header))),
+            _ => problems.push(RoutingError::BadCredential {
+                provider: spec.name.clone(),
+                credential: found.name.clone(),
+            }),
         }
-    });
-    ready.collect()
+    }
+    (ready, problems)
 }
 
 fn check_base_url(provider: &str, url: &str) -> Result<(), RoutingError> {

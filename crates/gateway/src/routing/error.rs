@@ -70,7 +70,7 @@ pub enum RoutingError {
         known: String,
     },
     /// A route has nobody to serve it.
-    #[error("route {0:?} has no members")]
+    #[error("route {0:?} has no members that are in use")]
     EmptyRoute(String),
     /// An alias is no regular expression.
     #[error("alias {alias:?}: {problem}")]
@@ -79,5 +79,51 @@ pub enum RoutingError {
         alias: String,
         /// What is wrong with it.
         problem: String,
+    },
+    /// A header cannot be sent.
+    #[error("provider {provider:?}: header {header:?}: {problem}")]
+    BadHeader {
+        /// The provider.
+        provider: String,
+        /// The header.
+        header: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// An alias belongs to nobody.
+    #[error("alias {alias:?}: unknown provider {provider:?}: configure it, or name \"*\" for all")]
+    LostAlias {
+        /// The alias.
+        alias: String,
+        /// The provider it names.
+        provider: String,
+    },
+    /// The settings of a record do not hold what they should.
+    #[error("{what} {name:?}: {problem}")]
+    BadSettings {
+        /// What kind of record.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// Which setting, what was expected and what was found.
+        problem: String,
+    },
+    /// A secret of a record does not open.
+    #[error("provider {provider:?}: credential {credential:?}: {problem}")]
+    SealedCredential {
+        /// The provider.
+        provider: String,
+        /// The credential.
+        credential: String,
+        /// Why.
+        problem: String,
+    },
+    /// A record and the configuration have something of the same name.
+    #[error("{what} {name:?} is a record and stands in the configuration as well: the record holds")]
+    Hidden {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
     },
 }

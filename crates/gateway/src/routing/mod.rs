@@ -1,43 +1,69 @@
 //! Providers, routes and aliases as requests use them: checked and indexed once, then only read.
+//!
+//! A configuration that somebody writes into a file is refused as a whole if anything is wrong with it; of
+//! one that comes out of records only what is wrong is left out.
 
+mod alias;
 mod check;
 mod error;
+mod live;
 mod provider;
+mod records;
+mod settings;
 mod spec;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
+use penstock_core::RouteStrategy;
 use penstock_providers::{ProviderRow, ProviderTable};
-use regex::Regex;
 
+use self::alias::Aliases;
 use self::check::{build, check_name, list};
+use crate::health::{Board, Latency};
 use crate::{OnLoss, TimeoutOverrides};
 
 pub use self::error::RoutingError;
+pub use self::live::LiveRouting;
 pub use self::provider::{Credential, Provider};
-pub use self::spec::{Member, ProviderSpec, RouteSpec, RoutingSpec};
+pub use self::spec::{
+    AliasSpec, CredentialSpec, MemberSpec, ModelSpec, ProviderSpec, RouteSpec, RoutingSpec,
+};
 
 /// A public model name.
 #[derive(Debug)]
 pub struct Route {
     /// The name.
     pub name: Arc<str>,
-    /// Providers and their models, in the order in which they are tried.
-    pub members: Vec<(Arc<Provider>, Arc<str>)>,
+    /// In which order the members of a tier are tried.
+    pub strategy: RouteStrategy,
+    /// Its members, by tier.
+    pub members: Arc<[Member]>,
     /// Timeouts of its own.
     pub timeouts: TimeoutOverrides,
     /// What to do about a request that cannot be carried whole.
     pub on_loss: OnLoss,
+    /// Whose turn it is among its members.
+    pub(crate) turn: Arc<AtomicUsize>,
 }
 
-/// A rewriting of requested names.
-#[derive(Debug)]
-pub struct Alias {
-    pattern: Regex,
-    target: String,
+/// A provider's model that may answer.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The provider.
+    pub provider: Arc<Provider>,
+    /// The provider's name of the model.
+    pub model: Arc<str>,
+    /// Lower ones are tried first.
+    pub tier: i64,
+    /// Its share where members are chosen by weight.
+    pub weight: u64,
+    /// How fast it is, where that matters.
+    pub(crate) latency: Option<Arc<Latency>>,
 }
 
 /// See the module.
@@ -45,20 +71,36 @@ pub struct Alias {
 pub struct Routing {
     providers: Vec<Arc<Provider>>,
     routes: HashMap<String, Arc<Route>>,
-    aliases: Vec<Alias>,
+    aliases: Aliases,
 }
 
 impl Routing {
-    /// Checks and indexes a configuration.
+    /// Checks and indexes a configuration, and refuses it if anything is wrong with it.
     pub fn new(spec: RoutingSpec, table: &ProviderTable) -> Result<Self, RoutingError> {
-        let mut providers = Vec::new();
-        let mut names = BTreeSet::new();
+        let (routing, problems) = Self::build(spec, table, &Board::default());
+        problems.into_iter().next().map_or(Ok(routing), Err)
+    }
+
+    /// Checks and indexes a configuration, and leaves out what is wrong with it. What `board` knows of
+    /// credentials and turns goes on.
+    pub fn build(spec: RoutingSpec, table: &ProviderTable, board: &Board) -> (Self, Vec<RoutingError>) {
+        let (mut providers, mut problems) = (Vec::new(), Vec::new());
+        let mut names = spec.withheld;
         for provider in &spec.providers {
-            check_name("provider", &provider.name)?;
-            if !names.insert(provider.name.clone()) {
-                return Err(RoutingError::Repeated { what: "provider", name: provider.name.clone() });
+            let checked = match check_name("provider", &provider.name) {
+                Ok(()) if names.insert(provider.name.clone()) => {
+                    build(provider, (table, board), spec.timeouts, true)
+                }
+                Ok(()) => Err(RoutingError::Repeated { what: "provider", name: provider.name.clone() }),
+                Err(error) => Err(error),
+            };
+            match checked {
+                Ok((provider, left_out)) => {
+                    providers.push(provider);
+                    problems.extend(left_out);
+                }
+                Err(error) => problems.push(error),
             }
-            providers.push(Arc::new(build(provider, table, spec.timeouts, true)?));
         }
         if spec.own_keys {
             let there = |row: &&ProviderRow| row.base_url.is_some() && (!row.local || spec.local_providers);
@@ -68,18 +110,37 @@ impl Routing {
                     channel: row.name.clone(),
                     ..ProviderSpec::default()
                 };
-                providers.push(Arc::new(build(&provider, table, spec.timeouts, false)?));
+                match build(&provider, (table, board), spec.timeouts, false) {
+                    Ok((provider, _)) => providers.push(provider),
+                    Err(error) => problems.push(error),
+                }
             }
         }
-        let mut routing = Self { providers, ..Self::default() };
+        let mut aliases = Aliases::default();
+        for AliasSpec { provider, alias, target } in spec.aliases {
+            let list = match &provider {
+                None => Some(&mut aliases),
+                Some(name) => {
+                    providers.iter_mut().find(|found| *found.name == **name).map(|found| &mut found.aliases)
+                }
+            };
+            let added = match (list, provider) {
+                (Some(list), _) => list.add(&alias, &target),
+                // what was said of the provider is said already
+                (None, Some(provider)) if names.contains(&provider) => Ok(()),
+                (None, provider) => {
+                    Err(RoutingError::LostAlias { alias, provider: provider.unwrap_or_default() })
+                }
+            };
+            problems.extend(added.err());
+        }
+        let providers = providers.into_iter().map(Arc::new).collect();
+        let mut routing = Self { providers, routes: HashMap::new(), aliases };
         for route in spec.routes {
-            let route = routing.route_of(route)?;
-            if let Some(repeated) = routing.routes.insert(route.name.to_string(), Arc::new(route)) {
-                return Err(RoutingError::Repeated { what: "route", name: repeated.name.to_string() });
-            }
+            problems.extend(routing.add_route(route, &names, board));
         }
-        routing.aliases = spec.aliases.into_iter().map(alias_of).collect::<Result<_, _>>()?;
-        Ok(routing)
+        board.forget_unused();
+        (routing, problems)
     }
 
     /// All providers: the configured ones first.
@@ -103,35 +164,61 @@ impl Routing {
     }
 
     /// `requested` after the first alias that matches it as a whole.
-    pub fn unaliased<'a>(&self, requested: &'a str) -> std::borrow::Cow<'a, str> {
-        self.aliases
-            .iter()
-            .find(|alias| alias.pattern.is_match(requested))
-            .map_or(requested.into(), |alias| alias.pattern.replace(requested, alias.target.as_str()))
+    pub fn unaliased<'a>(&self, requested: &'a str) -> Cow<'a, str> {
+        self.aliases.rewrite(requested)
     }
 
-    fn route_of(&self, spec: RouteSpec) -> Result<Route, RoutingError> {
-        check_name("route", &spec.name)?;
-        if spec.members.is_empty() {
-            return Err(RoutingError::EmptyRoute(spec.name));
+    /// What `requested` becomes, step by step; nothing if no alias matches it.
+    pub fn aliased<'a>(&self, requested: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+        self.aliases.chain(requested)
+    }
+
+    /// Adds a route; of one that names what is not there, the rest.
+    fn add_route(&mut self, spec: RouteSpec, names: &BTreeSet<String>, board: &Board) -> Vec<RoutingError> {
+        if let Err(error) = check_name("route", &spec.name) {
+            return vec![error];
         }
-        let member = |member: Member| match self.provider(&member.provider).filter(|found| found.configured) {
-            Some(provider) => Ok((Arc::clone(provider), Arc::from(member.model))),
-            None => Err(RoutingError::UnknownMember {
-                route: spec.name.clone(),
-                provider: member.provider,
-                known: list(self.providers.iter().filter(|found| found.configured).map(|found| &*found.name)),
-            }),
+        if self.routes.contains_key(&spec.name) {
+            return vec![RoutingError::Repeated { what: "route", name: spec.name }];
+        }
+        let (mut members, mut problems) = (Vec::new(), Vec::new());
+        for member in spec.members {
+            let found = self.provider(&member.provider).filter(|found| found.configured);
+            match found {
+                Some(provider) if provider.is_disabled(&member.model) => {}
+                Some(provider) => {
+                    let model = Arc::from(member.model);
+                    let latency = (spec.strategy == RouteStrategy::LeastLatency)
+                        .then(|| board.latency(&provider.name, &model));
+                    let (tier, weight) = (member.tier, member.weight);
+                    members.push(Member { provider: Arc::clone(provider), model, tier, weight, latency });
+                }
+                // disabled, or said already
+                None if names.contains(&member.provider) => {}
+                None => problems.push(RoutingError::UnknownMember {
+                    route: spec.name.clone(),
+                    provider: member.provider,
+                    known: list(
+                        self.providers.iter().filter(|found| found.configured).map(|found| &*found.name),
+                    ),
+                }),
+            }
+        }
+        if members.is_empty() && problems.is_empty() {
+            problems.push(RoutingError::EmptyRoute(spec.name.clone()));
+        }
+        // stable: within a tier the order of the list holds
+        members.sort_by_key(|member| member.tier);
+        let name: Arc<str> = spec.name.as_str().into();
+        let route = Route {
+            turn: board.turn("members", &name),
+            name,
+            strategy: spec.strategy,
+            members: members.into(),
+            timeouts: spec.timeouts,
+            on_loss: spec.on_loss,
         };
-        let members = spec.members.into_iter().map(member).collect::<Result<_, _>>()?;
-        Ok(Route { name: spec.name.into(), members, timeouts: spec.timeouts, on_loss: spec.on_loss })
-    }
-}
-
-fn alias_of((alias, target): (String, String)) -> Result<Alias, RoutingError> {
-    // checked by itself first: a pattern such as `a)|(?:b` would get out of the brackets
-    match Regex::new(&alias).and_then(|_| Regex::new(&format!("^(?:{alias})$"))) {
-        Ok(pattern) => Ok(Alias { pattern, target }),
-        Err(error) => Err(RoutingError::BadAlias { alias, problem: error.to_string() }),
+        self.routes.insert(spec.name, Arc::new(route));
+        problems
     }
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::Timeouts;
-use penstock_core::{Dialect, Operation, Secret, Timestamp};
+use penstock_core::{Dialect, Operation, Secret};
 use penstock_providers::{Catalogue, Price};
 
 impl ProviderSpec {
@@ -11,7 +11,7 @@ impl ProviderSpec {
         Self {
             name: channel.to_owned(),
             channel: channel.to_owned(),
-            credentials: vec![("main".to_owned(), Secret::from(format!("key-of-{channel}")))],
+            credentials: vec![CredentialSpec::sample("main", &format!("key-of-{channel}"))],
             ..Self::default()
         }
     }
@@ -28,24 +28,41 @@ impl ProviderSpec {
 
     /// The same, with these models and no price for them.
     pub(crate) fn listing(self, models: &[&str]) -> Self {
-        Self { models: models.iter().map(|model| ((*model).to_owned(), None)).collect(), ..self }
+        let model = |model: &&str| ModelSpec { id: (*model).to_owned(), ..ModelSpec::default() };
+        Self { models: models.iter().map(model).collect(), ..self }
+    }
+}
+
+impl CredentialSpec {
+    /// A credential of the configuration.
+    pub(crate) fn sample(name: &str, secret: &str) -> Self {
+        Self::new(name, Secret::from(secret.to_owned()))
+    }
+}
+
+impl AliasSpec {
+    /// An alias of whatever is asked for without a provider.
+    pub(crate) fn sample(alias: &str, target: &str) -> Self {
+        Self { provider: None, alias: alias.to_owned(), target: target.to_owned() }
     }
 }
 
 impl RouteSpec {
     /// A route to these providers and models.
     pub(crate) fn sample(name: &str, members: &[(&str, &str)]) -> Self {
-        let member = |(provider, model): &(&str, &str)| Member {
+        let member = |(provider, model): &(&str, &str)| MemberSpec {
             provider: (*provider).to_owned(),
             model: (*model).to_owned(),
+            tier: 0,
+            weight: 1,
         };
         let members = members.iter().map(member).collect();
         Self { name: name.to_owned(), members, ..Self::default() }
     }
 }
 
-fn aliases(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(alias, target)| ((*alias).to_owned(), (*target).to_owned())).collect()
+fn aliases(pairs: &[(&str, &str)]) -> Vec<AliasSpec> {
+    pairs.iter().map(|(alias, target)| AliasSpec::sample(alias, target)).collect()
 }
 
 fn routing_of(spec: RoutingSpec) -> Result<Routing, RoutingError> {
@@ -90,7 +107,7 @@ fn a_configuration_that_cannot_work_is_refused_in_words() {
             "provider name \" \": expected a name that is not empty".to_owned(),
         ),
         (of_route(" ", &member), "route name \" \": expected a name that is not empty".to_owned()),
-        (of_route("fast", &[]), "route \"fast\" has no members".to_owned()),
+        (of_route("fast", &[]), "route \"fast\" has no members that are in use".to_owned()),
         (
             of_route("fast", &[("openai", "gpt-4o"), ("gorq", "llama")]),
             "route \"fast\": unknown provider \"gorq\": configure it, or name one of openai, groq".to_owned(),
@@ -133,10 +150,7 @@ fn a_provider_name_can_stand_in_a_path_and_is_no_path_of_the_gateway() {
 #[test]
 fn a_secret_that_no_header_can_carry_is_refused_without_being_shown() {
     let with = |secret: &str| {
-        let credentials = vec![
-            ("good".to_owned(), Secret::from("sk-1".to_owned())),
-            ("bad".to_owned(), Secret::from(secret.to_owned())),
-        ];
+        let credentials = vec![CredentialSpec::sample("good", "sk-1"), CredentialSpec::sample("bad", secret)];
         of_providers(vec![ProviderSpec { credentials, ..ProviderSpec::sample("openai") }])
     };
     for secret in ["s3cr3t\r\nx-evil: 1", "s3cr3t\nx", "s3cr3t\0x"] {
@@ -364,7 +378,8 @@ fn a_provider_lists_and_serves_its_own_models_or_else_those_of_the_catalogue() {
     let row = "provider = \"openai\"\nid = \"gpt-listed\"\ninput = \"1\"\noutput = \"2\"";
     let catalogue = Catalogue::parse(&format!("version = \"1\"\n[[model]]\n{row}")).unwrap();
     let own = Price { input: "7".parse().unwrap(), ..Price::default() };
-    let models = vec![("mine".to_owned(), Some(own.clone())), ("gpt-listed".to_owned(), None)];
+    let listed = |id: &str, price| ModelSpec { id: id.to_owned(), price, ..ModelSpec::default() };
+    let models = vec![listed("mine", Some(own.clone())), listed("gpt-listed", None)];
     let work = ProviderSpec { models, ..ProviderSpec::sample("openai").named("work") };
     let routing = routing_of(of_providers(vec![ProviderSpec::sample("openai"), work])).unwrap();
     let [openai, work] = routing.providers() else { panic!() };
@@ -392,16 +407,4 @@ fn a_provider_waits_as_long_as_it_says_and_else_as_long_as_all_do() {
     let routing = routing_of(spec).unwrap();
     assert_eq!(routing.provider("openai").unwrap().timeouts, timeouts);
     assert_eq!(routing.provider("groq").unwrap().timeouts, Timeouts { idle: seconds(5), ..timeouts });
-}
-
-#[test]
-fn a_credential_cools_until_the_later_of_its_times() {
-    let routing = routing_of(of_providers(vec![ProviderSpec::sample("openai")])).unwrap();
-    let credential = &routing.providers()[0].credentials[0];
-    let now = Timestamp(1_000_000);
-    assert!(!credential.is_cooling(now));
-    credential.cool(now, Duration::from_mins(1));
-    credential.cool(now, Duration::from_secs(30));
-    assert!(credential.is_cooling(Timestamp(now.0 + 59_999)));
-    assert!(!credential.is_cooling(Timestamp(now.0 + 60_000)));
 }

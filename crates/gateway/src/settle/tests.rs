@@ -3,7 +3,7 @@ use std::time::Duration;
 use penstock_control::journal::{JournalOptions, Recovered};
 use penstock_control::{ControlStore, Scope, Settler, UsageQuery};
 use penstock_control::{Dsn, Store};
-use penstock_core::{Dialect, OrgId, Secret};
+use penstock_core::{Dialect, OrgId};
 use penstock_dialects::observe::Reported;
 use penstock_providers::{AuthScheme, Price};
 use tempfile::TempDir;
@@ -289,7 +289,9 @@ async fn embeddings_have_no_output_to_estimate_and_counting_tokens_is_free() {
 #[tokio::test]
 async fn a_cost_names_the_catalogue_that_gave_it_and_an_unknown_price_is_no_cost() {
     let own = Price { input: "1000".parse().unwrap(), ..Price::default() };
-    let models = vec![("priced".to_owned(), Some(own)), ("cheap".to_owned(), None)];
+    let listed =
+        |id: &str, price| crate::ModelSpec { id: id.to_owned(), price, ..crate::ModelSpec::default() };
+    let models = vec![listed("priced", Some(own)), listed("cheap", None)];
     let configured = ProviderSpec { models, ..ProviderSpec::sample("openai").named("work") };
     let renamed = ProviderSpec::sample("openai").named("renamed");
     let misnamed = ProviderSpec::sample("groq").named("openai");
@@ -318,7 +320,7 @@ async fn the_candidate_that_was_tried_last_is_the_one_that_owes() {
     let bench = Bench::new().await;
     let mut guard = bench.begin_usual();
     assert_eq!(&*guard.provider_name(), "openai");
-    let credentials = vec![("spare".to_owned(), Secret::from("k".to_owned()))];
+    let credentials = vec![crate::CredentialSpec::sample("spare", "k")];
     let second = ProviderSpec { credentials, ..ProviderSpec::sample("groq").named("other") };
     guard.now_with(&Candidate::sample(second, "cheap"));
     assert_eq!(&*guard.provider_name(), "other");

@@ -30,7 +30,7 @@ pub(super) fn show(config: &Config, json: bool) -> anyhow::Result<()> {
             .map(|(provider, (_, origin))| {
                 json!({
                     "name": provider.name, "channel": provider.channel, "base_url": base_url(config, provider),
-                    "credentials": provider.credentials.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+                    "credentials": provider.credentials.iter().map(|credential| &credential.name).collect::<Vec<_>>(),
                     "origin": origin,
                 })
             })
@@ -53,7 +53,8 @@ pub(super) fn show(config: &Config, json: bool) -> anyhow::Result<()> {
     if !config.routing.providers.is_empty() {
         output::line("");
         let rows = providers.map(|(provider, (_, origin))| {
-            let names: Vec<_> = provider.credentials.iter().map(|(name, _)| name.as_str()).collect();
+            let names: Vec<_> =
+                provider.credentials.iter().map(|credential| credential.name.as_str()).collect();
             let names = if names.is_empty() { "-".to_owned() } else { names.join(", ") };
             vec![
                 provider.name.clone(),

@@ -3,8 +3,10 @@
 mod config;
 mod control;
 mod doctor;
+mod health;
 mod key;
 mod keys;
+mod routing;
 mod serve;
 mod storage;
 mod usage;

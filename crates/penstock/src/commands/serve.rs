@@ -13,11 +13,12 @@ use penstock_control::journal::{Journal, Recovered};
 use penstock_control::{ControlError, ControlStore, LiveSnapshot, Settler, Snapshot, follow};
 use penstock_core::SystemClock;
 use penstock_gateway::authenticate::Access;
+use penstock_gateway::health::Board;
 use penstock_gateway::logs::Logs;
 use penstock_gateway::logs::recorder::{self, Recorder};
 use penstock_gateway::retention::Keeper;
 use penstock_gateway::settle::Settling;
-use penstock_gateway::{Gateway, GatewayOptions, Routing};
+use penstock_gateway::{Gateway, GatewayOptions, LiveRouting, Routing};
 use penstock_server::{Server, serve};
 use penstock_storage::StorageAdapter;
 use tokio::net::TcpListener;
@@ -26,7 +27,8 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::control::{keep_saved, open_or_last_good};
-use super::{VERSION, create_data_dir};
+use super::routing::Router;
+use super::{VERSION, create_data_dir, health};
 use crate::config::Config;
 use crate::storage::OpenStorage;
 use crate::{logging, output};
@@ -42,6 +44,8 @@ const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
 const LOG_DEADLINE: Duration = Duration::from_secs(2);
 /// How long answers that are read on for a client who has gone may take at the end.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
+/// How long the last states of credentials may take to reach the store at the end.
+const REPORT_DEADLINE: Duration = Duration::from_secs(2);
 const UPKEEP: Duration = Duration::from_secs(5);
 /// Bounds in seconds: from a cached answer to a long reasoning.
 const BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
@@ -52,6 +56,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    let config = Arc::new(config);
     create_data_dir(&config.data_dir)?;
     let lock = lock(&config)?;
     if config.keyring.current().is_none() {
@@ -77,11 +82,11 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let live = Arc::new(LiveSnapshot::new(snapshot));
     let (logs, recorder, keeper) = keep_logs(&config, store.clone(), &journal, &adapter, &live);
     let (settler_handle, settler) = Settler::start(store.clone(), journal.clone());
-    let routing = Routing::new(config.routing.clone(), &config.table)?;
+    let (router, routing) = route(&config, &live, store.as_ref()).await;
     let gateway = Gateway::new(
         penstock_gateway::Parts {
             live: live.clone(),
-            routing,
+            routing: routing.clone(),
             table: config.table.clone(),
             settling: Settling {
                 journal: journal.clone(),
@@ -114,10 +119,12 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         version: VERSION,
     });
     let listener = bind(&config.listen).await?;
-    let (changed, config) = (Arc::new(Notify::new()), Arc::new(config));
+    let changed = Arc::new(Notify::new());
     let saver = tokio::spawn(keep_saved(config.clone(), live.clone(), changed.clone()));
-    let follower = tokio::spawn(follow(live, store.clone(), FOLLOW, move || changed.notify_one()));
-    greet(&config, listener.local_addr()?, keyless);
+    observe(&live, router.clone(), routing.clone(), changed);
+    let follower = tokio::spawn(follow(live, store.clone(), FOLLOW, || {}));
+    let sharer = tokio::spawn(health::share(router.board.clone(), store.clone()));
+    greet(&config, &routing.current(), listener.local_addr()?, keyless);
 
     let (stop, watcher) = stop_signals(gateway.clone())?;
     serve(server, listener, config.listening, stop).await;
@@ -127,8 +134,10 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     gateway.end_streams();
     follower.abort();
     saver.abort();
+    sharer.abort();
     recovering.abort();
     keeper.abort();
+    drop(tokio::time::timeout(REPORT_DEADLINE, health::report(&router.board, store.as_ref())).await);
     // the last handles of settler and recorder go with the gateway
     drop(gateway);
     if !settler.finish(SETTLE_DEADLINE).await {
@@ -169,6 +178,34 @@ fn keep_logs(
     };
     let keeper = tokio::spawn(keeper.run(config.retention_interval));
     (logs, recorder, keeper.abort_handle())
+}
+
+/// The routing of the first snapshot, with what is known of credentials from before.
+async fn route(
+    config: &Arc<Config>,
+    live: &LiveSnapshot,
+    store: &dyn ControlStore,
+) -> (Arc<Router>, Arc<LiveRouting>) {
+    let board = Arc::new(Board::new(&config.instance));
+    let router = Arc::new(Router::new(config.clone(), board.clone()));
+    let routing = Arc::new(router.start(live));
+    health::start_from(&board, store).await;
+    (router, routing)
+}
+
+/// Whatever changes is routed by, and kept for the next start.
+fn observe(live: &Arc<LiveSnapshot>, router: Arc<Router>, routing: Arc<LiveRouting>, changed: Arc<Notify>) {
+    // weak: it is the snapshot that holds this
+    let observed = Arc::downgrade(live);
+    let renew = move || {
+        if let Some(live) = observed.upgrade() {
+            router.renew(&live, &routing);
+        }
+        changed.notify_one();
+    };
+    // for what changed before anyone observed it
+    renew();
+    live.observe(renew);
 }
 
 /// Held by a gateway as long as it runs on its data folder.
@@ -304,7 +341,7 @@ fn stop_signals(gateway: Gateway) -> anyhow::Result<(impl Future<Output = ()>, A
 }
 
 /// Says where it listens and how it is called.
-fn greet(config: &Config, address: SocketAddr, keyless: bool) {
+fn greet(config: &Config, routing: &Routing, address: SocketAddr, keyless: bool) {
     // every address is no address to call
     let host = if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
     let url = format!("http://{}", SocketAddr::new(host, address.port()));
@@ -314,8 +351,13 @@ fn greet(config: &Config, address: SocketAddr, keyless: bool) {
         "callers need a key of this gateway"
     };
     let key = if keyless { "penstock" } else { "sk-pen-…" };
+    let configured = routing.providers().iter().filter(|provider| provider.configured);
+    let origin_of = |name: &str| {
+        let origin = config.provider_origins.iter().find(|(known, _)| known == name);
+        origin.map_or("record", |(_, origin)| origin.as_str())
+    };
     let providers: Vec<_> =
-        config.provider_origins.iter().map(|(name, origin)| format!("{name} ({origin})")).collect();
+        configured.map(|provider| format!("{} ({})", provider.name, origin_of(&provider.name))).collect();
     output::line(format!("Penstock {VERSION} listens on http://{address} ({access})"));
     if providers.is_empty() {
         output::line(

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use penstock_core::Secret;
+use penstock_core::{CredentialStrategy, RouteStrategy, Secret};
+use penstock_gateway::health::BreakerSettings;
 use penstock_providers::Price;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -44,6 +45,10 @@ pub(super) struct ProviderEntry {
     pub(super) credentials: Vec<CredentialEntry>,
     #[serde(default)]
     pub(super) models: Vec<ModelEntry>,
+    /// Which of the credentials is taken; left out: in their order, the next only if one fails.
+    pub(super) credential_strategy: Option<CredentialStrategy>,
+    #[serde(default)]
+    pub(super) circuit_breaker: BreakerSettings,
     #[serde(default)]
     pub(super) timeouts: TimeoutsEntry,
 }
@@ -55,6 +60,16 @@ pub(super) struct CredentialEntry {
     /// The secret, or where it is: `env:NAME`, `file:PATH`.
     #[serde(deserialize_with = "secret")]
     pub(super) api_key: Secret<String>,
+    #[serde(default = "one")]
+    pub(super) weight: u64,
+    /// Requests a minute.
+    pub(super) rpm_limit: Option<u64>,
+    /// Tokens a minute.
+    pub(super) tpm_limit: Option<u64>,
+}
+
+fn one() -> u64 {
+    1
 }
 
 #[derive(Debug, Deserialize)]
@@ -90,8 +105,8 @@ impl PriceEntry {
 #[serde(deny_unknown_fields)]
 pub(super) struct RouteEntry {
     pub(super) name: String,
-    #[serde(default)]
-    pub(super) strategy: Strategy,
+    #[serde(default = "in_order")]
+    pub(super) strategy: RouteStrategy,
     pub(super) members: Vec<MemberEntry>,
     #[serde(default)]
     pub(super) timeouts: TimeoutsEntry,
@@ -108,12 +123,8 @@ pub(super) enum OnLossEntry {
     Reject,
 }
 
-/// How a member is chosen. One way so far: in order, the next only if one fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Strategy {
-    #[default]
-    Failover,
+fn in_order() -> RouteStrategy {
+    RouteStrategy::Failover
 }
 
 #[derive(Debug, Deserialize)]
@@ -123,11 +134,15 @@ pub(super) struct MemberEntry {
     pub(super) model: String,
     #[serde(default)]
     pub(super) tier: i64,
+    #[serde(default = "one")]
+    pub(super) weight: u64,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AliasEntry {
+    /// The provider under which the name is asked for; left out: whatever is asked for without one.
+    pub(super) provider: Option<String>,
     pub(super) alias: String,
     pub(super) target: String,
 }

@@ -21,8 +21,8 @@ use penstock_control::Dsn;
 use penstock_control::KeyDigest;
 use penstock_control::journal::{Durability, JournalOptions, WhenFull};
 use penstock_control::seal::Keyring;
-use penstock_core::{Clock, RequestId, Secret, SystemClock};
-use penstock_gateway::{OnClientGone, Routing, RoutingSpec, Timeouts};
+use penstock_core::Secret;
+use penstock_gateway::{OnClientGone, ProviderSpec, Routing, RoutingSpec, Timeouts};
 use penstock_providers::{Catalogue, ProviderTable};
 use penstock_server::{Limits, ListenOptions};
 use penstock_storage::settings::{Reserved, Settings as StorageSettings, Urls};
@@ -111,6 +111,7 @@ impl Config {
             own_keys: byok || loopback,
             local_providers: loopback,
             timeouts,
+            ..RoutingSpec::default()
         };
         // built here as well, so that `config check` finds what `serve` would refuse
         Routing::new(routing.clone(), &table).map_err(|error| ConfigError::new(error.to_string()))?;
@@ -174,6 +175,11 @@ impl Config {
         })
     }
 
+    /// Says why a provider cannot be used, if its address is that of this gateway.
+    pub(crate) fn refuse_self(&self, provider: &ProviderSpec) -> Result<(), ConfigError> {
+        providers::refuse_self(std::slice::from_ref(provider), &self.table, &self.listen)
+    }
+
     /// Whether only programs on this machine can connect.
     pub(crate) fn is_loopback(&self) -> bool {
         self.listen.iter().all(|address| address.ip().is_loopback())
@@ -197,7 +203,11 @@ fn control(values: &settings::Values, data_dir: &Path) -> Result<Dsn, ConfigErro
 fn instance(values: &settings::Values) -> Result<Arc<str>, ConfigError> {
     match values.find("instance_id") {
         Some(_) => Ok(values.text("instance_id")?.trim().into()),
-        None => Ok(format!("gateway-{}", RequestId::new(SystemClock.now())).into()),
+        None => {
+            let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            let host = if host.trim().is_empty() { "unknown host" } else { host.trim() };
+            Ok(format!("{host}/{}", std::process::id()).into())
+        }
     }
 }
 

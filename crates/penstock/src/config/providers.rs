@@ -2,11 +2,15 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
+use penstock_control::EVERY_PROVIDER;
 use penstock_core::Secret;
-use penstock_gateway::{Member, OnLoss, ProviderSpec, RouteSpec, TimeoutOverrides};
+use penstock_gateway::health::Limits;
+use penstock_gateway::{
+    AliasSpec, CredentialSpec, MemberSpec, ModelSpec, OnLoss, ProviderSpec, RouteSpec, TimeoutOverrides,
+};
 use penstock_providers::{Catalogue, ProviderRow, ProviderTable};
 
-use super::file::{CredentialEntry, Lists, OnLossEntry, ProviderEntry, Strategy, TimeoutsEntry};
+use super::file::{CredentialEntry, Lists, OnLossEntry, ProviderEntry, TimeoutsEntry};
 use super::settings::Values;
 use super::{ConfigError, Environment, parse_duration, secret_file};
 
@@ -86,22 +90,25 @@ fn from_file(
         && let Some((variable, key)) = environment_key(row, environment)?
     {
         origin = format!("file, {variable}");
-        credentials.push(("env".to_owned(), key));
+        credentials.push(CredentialSpec::new("env", key));
     }
     let own_row = table.get(&channel).filter(|row| row.name == entry.name);
     let named = own_row.and_then(|row| row.env_base_url.as_deref()).and_then(environment);
     let base_url = entry.base_url.clone().or(named);
     let models = entry.models.iter().map(|model| {
         let price = model.price.as_ref().map(super::file::PriceEntry::price);
-        (model.id.clone(), price)
+        ModelSpec { id: model.id.clone(), price, ..ModelSpec::default() }
     });
     let spec = ProviderSpec {
         name: entry.name.clone(),
         channel,
         base_url,
         credentials,
+        credential_strategy: entry.credential_strategy,
         models: models.collect(),
         timeouts: timeouts(&format!("provider {:?}", entry.name), &entry.timeouts)?,
+        breaker: entry.circuit_breaker,
+        ..ProviderSpec::default()
     };
     Ok((spec, origin))
 }
@@ -123,7 +130,7 @@ fn from_environment(
         name: row.name.clone(),
         channel: row.name.clone(),
         base_url: base_url.map(|(_, url)| url),
-        credentials: key.into_iter().map(|(_, key)| ("env".to_owned(), key)).collect(),
+        credentials: key.into_iter().map(|(_, key)| CredentialSpec::new("env", key)).collect(),
         ..ProviderSpec::default()
     };
     Ok(Some((spec, origin)))
@@ -151,7 +158,7 @@ fn secret(
     provider: &str,
     credential: &CredentialEntry,
     environment: Environment<'_>,
-) -> Result<(String, Secret<String>), ConfigError> {
+) -> Result<CredentialSpec, ConfigError> {
     let place = format!("provider {provider:?}, credential {:?}", credential.name);
     let secret = if let Some(name) = credential.api_key.expose().strip_prefix("env:") {
         let value = environment(name);
@@ -166,28 +173,31 @@ fn secret(
     if secret.expose().trim().is_empty() {
         return Err(ConfigError::new(format!("{place}: the secret is empty")));
     }
-    Ok((credential.name.clone(), secret))
+    let limits = Limits { requests: credential.rpm_limit, tokens: credential.tpm_limit };
+    Ok(CredentialSpec { weight: credential.weight, limits, ..CredentialSpec::new(&credential.name, secret) })
 }
 
 /// Routes, and aliases with their targets.
-type Routes = (Vec<RouteSpec>, Vec<(String, String)>);
+type Routes = (Vec<RouteSpec>, Vec<AliasSpec>);
 
-/// Routes with their members in the order of tiers, and aliases.
+/// Routes and aliases.
 pub(super) fn routes(lists: Option<&Lists>) -> Result<Routes, ConfigError> {
     let Some(lists) = lists else { return Ok((Vec::new(), Vec::new())) };
     let mut routes = Vec::new();
     for route in &lists.routes {
-        let Strategy::Failover = route.strategy;
-        let mut members: Vec<_> = route.members.iter().collect();
+        let mut by_tier: Vec<_> = route.members.iter().collect();
         // stable: within a tier the order of the file holds
-        members.sort_by_key(|member| member.tier);
-        let member = |member: &&super::file::MemberEntry| Member {
+        by_tier.sort_by_key(|member| member.tier);
+        let member = |member: &super::file::MemberEntry| MemberSpec {
             provider: member.provider.clone(),
             model: member.model.clone(),
+            tier: member.tier,
+            weight: member.weight,
         };
         routes.push(RouteSpec {
             name: route.name.clone(),
-            members: members.iter().map(member).collect(),
+            strategy: route.strategy,
+            members: by_tier.into_iter().map(member).collect(),
             timeouts: timeouts(&format!("route {:?}", route.name), &route.timeouts)?,
             on_loss: match route.on_loss {
                 OnLossEntry::Warn => OnLoss::Warn,
@@ -195,8 +205,12 @@ pub(super) fn routes(lists: Option<&Lists>) -> Result<Routes, ConfigError> {
             },
         });
     }
-    let aliases = lists.aliases.iter().map(|alias| (alias.alias.clone(), alias.target.clone()));
-    Ok((routes, aliases.collect()))
+    let alias = |alias: &super::file::AliasEntry| AliasSpec {
+        provider: alias.provider.clone().filter(|provider| provider != EVERY_PROVIDER),
+        alias: alias.alias.clone(),
+        target: alias.target.clone(),
+    };
+    Ok((routes, lists.aliases.iter().map(alias).collect()))
 }
 
 fn timeouts(place: &str, entry: &TimeoutsEntry) -> Result<TimeoutOverrides, ConfigError> {

@@ -127,13 +127,16 @@ fn a_secret_may_be_in_a_file() {
     std::fs::write(&path, "sk-from-file\n").unwrap();
     let path = path.to_str().unwrap();
     let config = load(None, &[("OPENAI_API_KEY_FILE", path)], SettingFlags::default()).unwrap();
-    assert_eq!(config.routing.providers[0].credentials[0].1.expose(), "sk-from-file");
+    assert_eq!(config.routing.providers[0].credentials[0].secret.expose(), "sk-from-file");
     let file = format!(
         "[[providers]]\nname = \"groq\"\ncredentials = [{{ name = \"a\", api_key = \"file:{path}\" }}, {{ name = \"b\", api_key = \"env:B\" }}]\n"
     );
     let config = load(Some(&file), &[("B", "sk-b")], SettingFlags::default()).unwrap();
-    let secrets: Vec<_> =
-        config.routing.providers[0].credentials.iter().map(|(_, secret)| secret.expose().as_str()).collect();
+    let secrets: Vec<_> = config.routing.providers[0]
+        .credentials
+        .iter()
+        .map(|credential| credential.secret.expose().as_str())
+        .collect();
     assert_eq!(secrets, ["sk-from-file", "sk-b"]);
     assert!(refused(&file, &[]).contains("the variable B is not set"));
 }
@@ -163,7 +166,7 @@ fn routes_keep_the_order_of_their_tiers() {
     let wrong = file.replace("gpt-4(.*)", "gpt-4(");
     assert!(refused(&wrong, &[]).contains("alias \"gpt-4(\""));
     let wrong = file.replace("timeouts", "strategy = \"random\"\ntimeouts");
-    assert!(refused(&wrong, &[]).contains("expected `failover`"));
+    assert!(refused(&wrong, &[]).contains("expected one of `failover`, `round_robin`"));
 }
 
 #[test]
