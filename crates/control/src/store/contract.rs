@@ -126,14 +126,23 @@ pub enum ControlError {
          name an empty database or another data dir, or move the old file away"
     )]
     TooOld,
-    /// The database belongs to something else.
+    /// The database or the folder belongs to something else.
     #[error(
-        "the database holds tables that are not Penstock's (such as {table:?}): \
+        "the control store's place holds what is not Penstock's (such as {table:?}): \
          name an empty database or another data dir"
     )]
     Foreign {
-        /// One of its tables.
+        /// One of its tables or files.
         table: String,
+    },
+    /// The folder is GPROXY's.
+    #[error(
+        "{place} holds GPROXY's data, which is left alone: export a bundle from there, \
+         and bring it over with `penstock import FILE` and another --data-dir"
+    )]
+    OfGproxy {
+        /// The folder.
+        place: String,
     },
     /// A stored value cannot be read.
     #[error("the control store holds {what} that cannot be read: {value:?}")]

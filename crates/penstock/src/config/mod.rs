@@ -116,7 +116,7 @@ impl Config {
             Urls { kv: values.url("kv"), database: values.url("storage_dsn"), blob: values.url("blob") };
         let control = control(&values, &data_dir)?;
         let reserved = match &control {
-            Dsn::Sqlite(path) => Reserved::File(path.clone()),
+            Dsn::Sqlite(path) | Dsn::Folder(path) => Reserved::File(path.clone()),
             Dsn::Postgres(dsn) | Dsn::Mysql(dsn) => Reserved::Server(dsn.clone()),
         };
         let storage = StorageSettings::choose(&urls, environment, &data_dir, &reserved)
