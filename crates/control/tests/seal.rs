@@ -108,7 +108,11 @@ async fn a_store_is_sealed_in_place_and_its_files_forget() {
         let open = Store::open(&dsn).await.expect("a store");
         open.commit(&with_a_secret()).await.expect("a commit");
         open.close().await.expect("a close");
-        assert_ne!(found_in(folder.path()), Vec::<String>::new(), "in plaintext mode it is there to be found");
+        assert_ne!(
+            found_in(folder.path()),
+            Vec::<String>::new(),
+            "in plaintext mode it is there to be found"
+        );
 
         let keyring = Arc::new(Keyring::new(key(), Vec::new()));
         let store =

@@ -9,6 +9,7 @@ mod clients;
 mod command_line;
 mod control;
 mod faults;
+mod files;
 mod metering;
 mod outage;
 mod passthrough;

@@ -118,9 +118,8 @@ impl Rows {
 pub(super) struct Memory(Vec<Rows>);
 
 static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| tables().into_iter().map(Shape::of).collect());
-static PLACES: LazyLock<HashMap<&'static str, usize>> = LazyLock::new(|| {
-    SHAPES.iter().enumerate().map(|(place, shape)| (shape.table.name, place)).collect()
-});
+static PLACES: LazyLock<HashMap<&'static str, usize>> =
+    LazyLock::new(|| SHAPES.iter().enumerate().map(|(place, shape)| (shape.table.name, place)).collect());
 
 impl Memory {
     /// All tables, empty.

@@ -85,8 +85,9 @@ impl Redo {
                 value: format!("from byte {at}: {why}"),
             };
             let bytes = std::fs::read(&path).map_err(read)?;
-            let content = decode(&bytes, last)
-                .map_err(|found| damaged(found.at, "expected a record, found other bytes: restore a backup"))?;
+            let content = decode(&bytes, last).map_err(|found| {
+                damaged(found.at, "expected a record, found other bytes: restore a backup")
+            })?;
             let is_torn = content.end < bytes.len();
             if is_torn && *number != redo.number {
                 return Err(damaged(content.end, "it ends in the middle of a record, and others follow"));

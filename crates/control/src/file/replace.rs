@@ -30,8 +30,7 @@ pub(super) struct Place {
 impl Replacement {
     /// Begins to write a file of that name, for its owner alone.
     pub(super) fn begin(folder: &Path, name: &str) -> io::Result<Self> {
-        let place =
-            Place { unfinished: folder.join(format!("{name}{UNFINISHED}")), path: folder.join(name) };
+        let place = Place { unfinished: folder.join(format!("{name}{UNFINISHED}")), path: folder.join(name) };
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         let file = options.open(&place.unfinished)?;

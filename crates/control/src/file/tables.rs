@@ -21,8 +21,9 @@ pub(super) fn read(place: &Path) -> Result<Memory, ControlError> {
         let path = folder::table(place, shape.table.name);
         let file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            opened => opened
-                .map_err(|error| ControlError::Unavailable(format!("{}: {error}", path.display())))?,
+            opened => {
+                opened.map_err(|error| ControlError::Unavailable(format!("{}: {error}", path.display())))?
+            }
         };
         read_one(memory.of_mut(shape.table), shape, file).map_err(|error| ControlError::Corrupt {
             what: format!("a table {}", path.display()),
@@ -64,11 +65,7 @@ pub(super) fn write(place: &Path, memory: &Memory, tables: &BTreeSet<&'static st
     Ok(())
 }
 
-fn place_beside(
-    place: &Path,
-    memory: &Memory,
-    tables: &BTreeSet<&'static str>,
-) -> io::Result<Vec<Place>> {
+fn place_beside(place: &Path, memory: &Memory, tables: &BTreeSet<&'static str>) -> io::Result<Vec<Place>> {
     let changed = memory.tables().filter(|rows| tables.contains(rows.shape.table.name));
     changed.map(|rows| write_one(place, rows)).collect()
 }

@@ -22,10 +22,10 @@ use tokio::sync::Mutex;
 pub(crate) use self::mirror::VERSION;
 use self::mirror::{Mirror, counter, one, version_of};
 use crate::backend::Backend;
+use crate::file::FileBackend;
 use crate::ledger::{CredentialStatus, Lease, QuotaCost, Session, UsageRollup};
 use crate::seal::Keyring;
 use crate::sql::{Address, SqlBackend};
-use crate::file::FileBackend;
 use crate::{AuditEntry, ChangeSet, Dsn, Settlement};
 
 pub(crate) use self::commit::first_rows;

@@ -48,6 +48,8 @@ async fn on_a_full_disk() {
     let ballast = disk.join("ballast");
     let mut file = File::create(&ballast).unwrap();
     while file.write_all(&[0; 4096]).is_ok() {}
+    // open, it would keep its room
+    drop(file);
     // into what is left of the last block of the log, and then no more
     let mut there = 20;
     let refused = loop {

@@ -2,6 +2,7 @@
 
 mod full_disk;
 mod killed;
+mod measured;
 mod model;
 mod opening;
 mod released;

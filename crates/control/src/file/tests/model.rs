@@ -8,8 +8,8 @@ use super::*;
 use crate::backend::Filter;
 use crate::file::change::Lines;
 use crate::ledger::{Changed, UsageRollup};
-use crate::table::{Cell, ColumnType, Column};
-use crate::{Kind, Settlement, Session};
+use crate::table::{Cell, Column, ColumnType};
+use crate::{Kind, Session, Settlement};
 
 fn cell(column: &Column, value: u8) -> Cell {
     let value = value % 4;
@@ -76,7 +76,9 @@ fn change((kind, values): &(u8, [[u8; 32]; 2])) -> Write {
         1 => Write::Update(orgs, rows(orgs, values).remove(0)),
         2 => Write::Delete(orgs, vec![Filter::In("id", vec![Cell::Integer(i64::from(values[0][0] % 4))])]),
         3 => Write::Put(rollups, rows(rollups, values)),
-        _ => Write::Delete(rollups, vec![Filter::Below("bucket", Cell::Integer(i64::from(values[0][1] % 4)))]),
+        _ => {
+            Write::Delete(rollups, vec![Filter::Below("bucket", Cell::Integer(i64::from(values[0][1] % 4)))])
+        }
     }
 }
 
@@ -150,7 +152,8 @@ fn what_changed_since_a_version_is_found_by_its_id() {
         let mut row = rows(orgs, &[[id; 32]]).remove(0);
         row[orgs.column("id")] = Cell::Integer(i64::from(id));
         memory.of_mut(orgs).put(row.into());
-        let changed = Changed { version: i64::from(id), kind: orgs.name.to_owned(), record_id: i64::from(id) };
+        let changed =
+            Changed { version: i64::from(id), kind: orgs.name.to_owned(), record_id: i64::from(id) };
         memory.of_mut(Changed::table()).put(changed.row().into());
     }
     let newer = scan::select(&memory, &Select::all(orgs).only(Filter::ChangedSince("id", 1)));

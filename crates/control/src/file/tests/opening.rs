@@ -26,7 +26,8 @@ async fn people_can_read_the_files() {
     write(&backend, 2).await.unwrap();
     backend.close().await.unwrap();
     let table = std::fs::read_to_string(dir.path().join("tokenizer_vocabs.json")).unwrap();
-    let expected = "[\n{\"name\":\"000001\",\"bytes\":\"AP8KHg==\"},\n{\"name\":\"000002\",\"bytes\":\"AP8KHg==\"}\n]\n";
+    let expected =
+        "[\n{\"name\":\"000001\",\"bytes\":\"AP8KHg==\"},\n{\"name\":\"000002\",\"bytes\":\"AP8KHg==\"}\n]\n";
     assert_eq!(table, expected);
     assert!(logs(dir.path()).iter().all(|log| std::fs::metadata(log).unwrap().len() == 0));
     let stamp: serde_json::Value =
@@ -86,7 +87,11 @@ async fn what_is_anothers_is_refused_and_left_as_it_is() {
         ("schema_version.json", "{\"version\": 3}", "\"schema_version.json\""),
         ("schema_version.json", "{\"program\": \"other\", \"schema_version\": 1}", "\"schema_version.json\""),
         (".gproxy.lock", "", "penstock import"),
-        ("schema_version.json", "{\"program\": \"penstock\", \"schema_version\": 7}", "schema version 7, this Penstock knows up to 1"),
+        (
+            "schema_version.json",
+            "{\"program\": \"penstock\", \"schema_version\": 7}",
+            "schema version 7, this Penstock knows up to 1",
+        ),
     ];
     for (name, text, says) in cases {
         let dir = tempfile::tempdir().unwrap();
@@ -157,7 +162,10 @@ async fn a_table_that_cannot_be_read_is_refused_by_name_without_its_texts() {
         ("{}", "expected an array of rows of leases"),
         (r#"[{"name":"a","owner":"o"}]"#, "the column \"until\" is missing"),
         (r#"[{"name":"a","owner":"o","until":1,"more":"geheim"}]"#, "unknown column \"more\""),
-        (r#"[{"name":"a","owner":"o","until":"geheim"}]"#, "expected a whole number of 64 bits, found a text"),
+        (
+            r#"[{"name":"a","owner":"o","until":"geheim"}]"#,
+            "expected a whole number of 64 bits, found a text",
+        ),
         (r#"[{"name":"a","owner":null,"until":1}]"#, "expected a text, found null"),
         (r#"[{"name":"a","owner":true,"until":1}]"#, "expected a text, found a truth value"),
         (r#"[{"name":"a","owner":"o","until":1.5}]"#, "found a number with a fraction"),
