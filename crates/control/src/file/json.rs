@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserializer, Serialize, Serializer};
 
+use super::memory::Shared;
 use crate::table::{Cell, ColumnType, Row, Table};
 
 /// Cells with the names of their columns.
@@ -59,17 +60,13 @@ impl<'de> Visitor<'de> for Object<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
         let mut row: Vec<Option<Cell>> = vec![None; self.columns.len()];
-        while let Some(name) = map.next_key::<String>()? {
-            let is_it = |at: &usize| self.table.columns[*at].name == name;
-            let Some(place) = self.columns.iter().position(is_it) else {
-                let expected: Vec<_> = self.columns.iter().map(|at| self.table.columns[*at].name).collect();
-                let expected = expected.join(", ");
-                return Err(A::Error::custom(format!("unknown column {name:?}: expected {expected}")));
-            };
+        let mut next = 0;
+        while let Some(place) = map.next_key_seed(Name { object: self, next })? {
+            next = place + 1;
             let column = &self.table.columns[self.columns[place]];
             let cell = map.next_value_seed(Value { kind: column.kind, nullable: column.nullable })?;
             if row[place].replace(cell).is_some() {
-                return Err(A::Error::custom(format!("the column {name:?} is there twice")));
+                return Err(A::Error::custom(format!("the column {:?} is there twice", column.name)));
             }
         }
         let with_name = |(at, cell): (&usize, Option<Cell>)| {
@@ -81,31 +78,64 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 }
 
-/// Reads an array of rows, each of which is handed on.
-pub(super) struct Rows<'a, F> {
+/// Reads an array of rows.
+pub(super) struct Rows<'a> {
     pub(super) object: Object<'a>,
-    pub(super) take: F,
 }
 
-impl<'de, F: FnMut(Row) -> Result<(), String>> DeserializeSeed<'de> for Rows<'_, F> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+impl<'de> DeserializeSeed<'de> for Rows<'_> {
+    type Value = Vec<Shared>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Shared>, D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
-impl<'de, F: FnMut(Row) -> Result<(), String>> Visitor<'de> for Rows<'_, F> {
-    type Value = ();
+impl<'de> Visitor<'de> for Rows<'_> {
+    type Value = Vec<Shared>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "an array of rows of {}", self.object.table.name)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut rows: A) -> Result<(), A::Error> {
-        while let Some(row) = rows.next_element_seed(self.object)? {
-            (self.take)(row).map_err(A::Error::custom)?;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Vec<Shared>, A::Error> {
+        let mut rows = Vec::new();
+        while let Some(row) = array.next_element_seed(self.object)? {
+            rows.push(row.into());
         }
-        Ok(())
+        Ok(rows)
+    }
+}
+
+/// Reads the name of a column, which is mostly the next one, as its place among those of the object.
+struct Name<'a> {
+    object: Object<'a>,
+    next: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = usize;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a column")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<usize, E> {
+        let Object { table, columns } = self.object;
+        let is_it = |at: &usize| table.columns[*at].name == name;
+        if columns.get(self.next).is_some_and(is_it) {
+            return Ok(self.next);
+        }
+        columns.iter().position(is_it).ok_or_else(|| {
+            let expected: Vec<_> = columns.iter().map(|at| table.columns[*at].name).collect();
+            E::custom(format!("unknown column {name:?}: expected {}", expected.join(", ")))
+        })
     }
 }
 

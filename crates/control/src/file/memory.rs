@@ -85,10 +85,31 @@ impl Rows {
         natural.and_then(|natural| self.natural.get(&*natural)).is_some_and(|other| **other != *key)
     }
 
+    /// Puts many rows into a table that is empty, or says which two of them exclude each other.
+    pub(super) fn fill(&mut self, rows: &[Shared]) -> Result<(), &'static str> {
+        let keyed: Vec<_> = rows.iter().map(|row| (self.shape.key_of(row), row.clone())).collect();
+        let natural = keyed.iter().filter_map(|(key, row)| Some((self.shape.natural_of(row)?, key.clone())));
+        let natural: Vec<_> = natural.collect();
+        let names = natural.len();
+        self.natural = self.natural.insert_many(natural);
+        for (at, index) in self.shape.indexed.iter().zip(&mut self.indexes) {
+            let entry = |(key, row): &(Key, Shared)| ((row[*at].clone(), key.clone()), row.clone());
+            *index = index.insert_many(keyed.iter().map(entry));
+        }
+        self.rows = self.rows.insert_many(keyed);
+        match (self.rows.len() == rows.len(), self.natural.len() == names) {
+            (false, _) => Err("two rows have the same primary key"),
+            (true, false) => Err("two rows have the same natural key"),
+            (true, true) => Ok(()),
+        }
+    }
+
     /// Puts a row in the place of the one with its key, if there is one.
     pub(super) fn put(&mut self, row: Shared) {
         let key = self.shape.key_of(&row);
-        self.remove(&key);
+        if self.get(&key).is_some() {
+            self.remove(&key);
+        }
         if let Some(natural) = self.shape.natural_of(&row) {
             self.natural.insert_cow(natural, key.clone());
         }

@@ -35,19 +35,10 @@ pub(super) fn read(place: &Path) -> Result<Memory, ControlError> {
 
 fn read_one(rows: &mut Rows, shape: &'static Shape, file: File) -> Result<(), serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 20, file));
-    let take = |row: crate::table::Row| {
-        if rows.get(&shape.key_of(&row)).is_some() {
-            return Err("two rows have the same primary key".to_owned());
-        }
-        if rows.is_taken(&shape.key_of(&row), &row) {
-            return Err("two rows have the same natural key".to_owned());
-        }
-        rows.put(row.into());
-        Ok(())
-    };
     let object = Object { table: shape.table, columns: &shape.all };
-    RowsOf { object, take }.deserialize(&mut reader)?;
-    reader.end()
+    let read = RowsOf { object }.deserialize(&mut reader)?;
+    reader.end()?;
+    rows.fill(&read).map_err(serde::de::Error::custom)
 }
 
 /// Writes these tables: all of them beside the old ones first, so that a disk that is full changes nothing.

@@ -171,7 +171,7 @@ fn files_keep_the_control_store_where_that_is_asked_for() {
 fn files_and_a_dsn_are_refused_together() {
     let variables = [("PENSTOCK_DSN", "postgres://me:geheim@db/penstock")];
     let said = refused("persistence = \"file\"", &variables);
-    assert!(said.contains("persistence (") && said.contains("db where there is a dsn"), "{said}");
+    assert!(said.contains("db where there is a dsn"), "{said}");
     assert!(!said.contains("geheim"), "{said}");
     let said = refused("persistence = \"files\"", &[]);
     assert!(said.contains("expected one of db, file, found \"files\""), "{said}");

@@ -25,7 +25,12 @@ async fn measured() {
         backend.write(None, vec![Write::Put(Settlement::table(), rows.collect())]).await.unwrap();
     }
     let log: u64 = logs(dir.path()).iter().map(|log| std::fs::metadata(log).unwrap().len()).sum();
-    eprintln!("MEASURED {} B a row, {:?}, log {} B a row", (rss() - before) / ROWS as u64, begun.elapsed(), log / ROWS as u64);
+    eprintln!(
+        "MEASURED {} B a row, {:?}, log {} B a row",
+        (rss() - before) / ROWS as u64,
+        begun.elapsed(),
+        log / ROWS as u64
+    );
     let begun = std::time::Instant::now();
     backend.scrub(&[]).await.unwrap();
     eprintln!("MEASURED tables {:?}, {} B", begun.elapsed(), tables::bytes(dir.path()));

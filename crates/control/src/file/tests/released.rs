@@ -13,6 +13,8 @@ async fn make(folder: &Path) {
     let backend = Arc::new(FileBackend::paced(folder.to_owned(), LAZY));
     let store = Store::over(backend.clone());
     store.make_first_records().await.unwrap();
+    let settlement = include_str!("../../../fixtures/settlement-0.1.0.json");
+    store.settle(&[serde_json::from_str(settlement).unwrap()]).await.unwrap();
     write(&backend, 1).await.unwrap();
     backend.scrub(&[]).await.unwrap();
     write(&backend, 2).await.unwrap();
@@ -40,4 +42,10 @@ async fn the_first_format_opens() {
     let loaded = store.load().await.unwrap();
     assert_eq!((loaded.version, loaded.records.orgs.len()), (1, 1));
     assert!(loaded.records.default_org().is_some());
+    let query = crate::UsageQuery { limit: 10, ..crate::UsageQuery::default() };
+    let settlement = include_str!("../../../fixtures/settlement-0.1.0.json");
+    let settlement: crate::Settlement = serde_json::from_str(settlement).unwrap();
+    assert_eq!(store.usage(&query).await.unwrap().rows, std::slice::from_ref(&settlement));
+    let again = store.settle(&[settlement]).await.unwrap();
+    assert_eq!(again, [crate::Settled::Duplicate]);
 }
