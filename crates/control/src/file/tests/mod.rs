@@ -2,7 +2,6 @@
 
 mod full_disk;
 mod killed;
-mod measured;
 mod model;
 mod opening;
 mod released;

@@ -100,7 +100,7 @@ proptest! {
             memory.of_mut(table).put(row.into());
         }
         let filters: Vec<_> = filters.iter().map(|made| filter(table, made)).collect();
-        let mut expected: std::collections::BTreeMap<Row, Row> = Default::default();
+        let mut expected = std::collections::BTreeMap::<Row, Row>::new();
         for row in rows(table, &values[values.len() / 2..]).into_iter().chain(rows(table, &values[..values.len() / 2])) {
             expected.insert(table.key_of(&row), row);
         }
