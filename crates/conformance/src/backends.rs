@@ -88,6 +88,7 @@ pub const BACKENDS: &[Backend] = &[
     Backend { part: Part::Control, name: "postgres", lacks: &[] },
     Backend { part: Part::Control, name: "postgres, pooled", lacks: &[] },
     Backend { part: Part::Control, name: "mariadb", lacks: &[] },
+    Backend { part: Part::Control, name: "file", lacks: &[] },
 ];
 
 impl Backend {

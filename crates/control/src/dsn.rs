@@ -14,6 +14,8 @@ pub enum Dsn {
     Postgres(Secret<String>),
     /// The same; MySQL or `MariaDB`.
     Mysql(Secret<String>),
+    /// A folder of JSON files, for one process. No DSN names it; see `persistence`.
+    Folder(PathBuf),
 }
 
 /// A DSN that names no database.
@@ -59,6 +61,14 @@ impl Dsn {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::Sqlite(path) => Some(path),
+            Self::Postgres(_) | Self::Mysql(_) | Self::Folder(_) => None,
+        }
+    }
+
+    /// The file or folder of this machine, if it is one.
+    pub fn local(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) | Self::Folder(path) => Some(path),
             Self::Postgres(_) | Self::Mysql(_) => None,
         }
     }
@@ -75,7 +85,7 @@ fn has_database(rest: &str) -> bool {
 impl fmt::Display for Dsn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, dsn) = match self {
-            Self::Sqlite(path) => return write!(f, "{}", path.display()),
+            Self::Sqlite(path) | Self::Folder(path) => return write!(f, "{}", path.display()),
             Self::Postgres(dsn) => ("postgres", dsn),
             Self::Mysql(dsn) => ("mysql", dsn),
         };

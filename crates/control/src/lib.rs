@@ -12,6 +12,7 @@ pub mod seal;
 mod backend;
 mod digest;
 mod dsn;
+mod file;
 mod ledger;
 mod records;
 mod report;

@@ -59,14 +59,26 @@ fn key() -> MasterKey {
     MasterKey::generate().expect("random numbers")
 }
 
+/// Where a store of this machine may be.
+fn places(folder: &Path) -> [Dsn; 2] {
+    [Dsn::Sqlite(folder.join("penstock.db")), Dsn::Folder(folder.join("control"))]
+}
+
 /// The files below a folder in which the secret stands.
 fn found_in(folder: &Path) -> Vec<String> {
-    let files = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let holds = |path: &std::path::PathBuf| {
-        let bytes = std::fs::read(path).expect("a file");
-        bytes.windows(SECRET.len()).any(|bytes| bytes == SECRET.as_bytes())
-    };
-    files.filter(holds).map(|path| path.display().to_string()).collect()
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(found_in(&path));
+            continue;
+        }
+        let bytes = std::fs::read(&path).expect("a file");
+        if bytes.windows(SECRET.len()).any(|bytes| bytes == SECRET.as_bytes()) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
 }
 
 async fn opened(store: &Store, keyring: &Keyring) -> Vec<Result<String, SealError>> {
@@ -79,30 +91,38 @@ async fn opened(store: &Store, keyring: &Keyring) -> Vec<Result<String, SealErro
 async fn nothing_of_a_secret_is_in_the_files_of_a_sealed_store() {
     let folder = tempfile::tempdir().expect("a folder");
     let keyring = Arc::new(Keyring::new(key(), Vec::new()));
-    let dsn = Dsn::Sqlite(folder.path().join("penstock.db"));
-    let store = Store::open(&dsn).await.expect("a store").sealed_with(keyring.clone()).await.expect("keys");
-    store.commit(&with_a_secret()).await.expect("a commit");
-    saved::save(folder.path(), &store.load().await.expect("records"), &keyring).expect("a snapshot");
-    assert_eq!(found_in(folder.path()), Vec::<String>::new());
-    assert_eq!(opened(&store, &keyring).await, vec![Ok(SECRET.to_owned()); 2]);
+    for dsn in places(folder.path()) {
+        let store =
+            Store::open(&dsn).await.expect("a store").sealed_with(keyring.clone()).await.expect("keys");
+        store.commit(&with_a_secret()).await.expect("a commit");
+        saved::save(folder.path(), &store.load().await.expect("records"), &keyring).expect("a snapshot");
+        assert_eq!(found_in(folder.path()), Vec::<String>::new());
+        assert_eq!(opened(&store, &keyring).await, vec![Ok(SECRET.to_owned()); 2]);
+    }
 }
 
 #[tokio::test]
 async fn a_store_is_sealed_in_place_and_its_files_forget() {
     let folder = tempfile::tempdir().expect("a folder");
-    let dsn = Dsn::Sqlite(folder.path().join("penstock.db"));
-    let open = Store::open(&dsn).await.expect("a store");
-    open.commit(&with_a_secret()).await.expect("a commit");
-    open.close().await.expect("a close");
-    assert_ne!(found_in(folder.path()), Vec::<String>::new(), "in plaintext mode it is there to be found");
+    for dsn in places(folder.path()) {
+        let open = Store::open(&dsn).await.expect("a store");
+        open.commit(&with_a_secret()).await.expect("a commit");
+        open.close().await.expect("a close");
+        assert_ne!(
+            found_in(folder.path()),
+            Vec::<String>::new(),
+            "in plaintext mode it is there to be found"
+        );
 
-    let keyring = Arc::new(Keyring::new(key(), Vec::new()));
-    let store = Store::open(&dsn).await.expect("a store").sealed_with(keyring.clone()).await.expect("keys");
-    assert_eq!(store.reseal(entry()).await.expect("sealed"), 2);
-    assert_eq!(store.reseal(entry()).await.expect("sealed"), 0, "there is nothing left to do");
-    store.scrub().await.expect("scrubbed");
-    assert_eq!(found_in(folder.path()), Vec::<String>::new());
-    assert_eq!(opened(&store, &keyring).await, vec![Ok(SECRET.to_owned()); 2]);
+        let keyring = Arc::new(Keyring::new(key(), Vec::new()));
+        let store =
+            Store::open(&dsn).await.expect("a store").sealed_with(keyring.clone()).await.expect("keys");
+        assert_eq!(store.reseal(entry()).await.expect("sealed"), 2);
+        assert_eq!(store.reseal(entry()).await.expect("sealed"), 0, "there is nothing left to do");
+        store.scrub().await.expect("scrubbed");
+        assert_eq!(found_in(folder.path()), Vec::<String>::new());
+        assert_eq!(opened(&store, &keyring).await, vec![Ok(SECRET.to_owned()); 2]);
+    }
 }
 
 #[tokio::test]

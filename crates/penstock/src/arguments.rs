@@ -40,6 +40,9 @@ pub(crate) struct SettingFlags {
     /// Folder for the database and the journal [env: `PENSTOCK_DATA_DIR`] [default: ./data].
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<String>,
+    /// What keeps the control store: db or file [env: `PENSTOCK_PERSISTENCE`] [default: db].
+    #[arg(long, global = true, value_name = "KIND")]
+    pub(crate) persistence: Option<String>,
     /// Largest request body [env: `PENSTOCK_MAX_BODY`] [default: 100MiB].
     #[arg(long, global = true, value_name = "SIZE")]
     pub(crate) max_body: Option<String>,

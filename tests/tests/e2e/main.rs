@@ -11,6 +11,7 @@ mod clients;
 mod command_line;
 mod control;
 mod faults;
+mod files;
 mod metering;
 mod nodes;
 mod outage;

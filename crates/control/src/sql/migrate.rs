@@ -49,7 +49,7 @@ async fn found(connection: &impl ConnectionTrait) -> Result<i64, ControlError> {
         .iter()
         .any(|named| named.iter().all(|name| has(name)))
     {
-        return Err(ControlError::Gproxy);
+        return Err(ControlError::OfGproxy { place: "the database".to_owned() });
     }
     tables.into_iter().next().map_or(Ok(0), |table| Err(ControlError::Foreign { table }))
 }

@@ -44,7 +44,7 @@ async fn a_newer_or_a_foreign_database_is_refused() {
         }
         gproxy.close().await.unwrap();
         let refused = Store::open(&at(&name)).await.unwrap_err();
-        assert!(matches!(refused, ControlError::Gproxy), "{tables}: {refused}");
+        assert!(matches!(refused, ControlError::OfGproxy { .. }), "{tables}: {refused}");
     }
 
     std::fs::write(

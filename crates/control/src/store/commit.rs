@@ -32,7 +32,7 @@ pub(crate) fn first_rows() -> Vec<Row> {
 
 impl Store {
     /// Makes the organisation everyone starts in, unless there ever was a record.
-    pub(super) async fn make_first_records(&self) -> Result<(), ControlError> {
+    pub(crate) async fn make_first_records(&self) -> Result<(), ControlError> {
         let version = self.mirror.lock().await.catch_up(self.backend.as_ref()).await?.version;
         if version > 0 {
             return Ok(());

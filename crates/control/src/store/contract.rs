@@ -126,21 +126,21 @@ pub enum ControlError {
          name an empty database or another data dir, or move the old file away"
     )]
     TooOld,
-    /// The database belongs to something else.
+    /// The database or the folder belongs to something else.
     #[error(
-        "the database holds tables that are not Penstock's (such as {table:?}): \
+        "the control store's place holds what is not Penstock's (such as {table:?}): \
          name an empty database or another data dir"
     )]
     Foreign {
-        /// One of its tables.
+        /// One of its tables or files.
         table: String,
     },
-    /// The database belongs to GPROXY.
-    #[error(
-        "the database holds the data of GPROXY, which stays as it is: \
-         name an empty database or another data dir"
-    )]
-    Gproxy,
+    /// The place is GPROXY's.
+    #[error("{place} holds the data of GPROXY, which stays as it is: name an empty database or another data dir")]
+    OfGproxy {
+        /// The place.
+        place: String,
+    },
     /// A stored value cannot be read.
     #[error("the control store holds {what} that cannot be read: {value:?}")]
     Corrupt {

@@ -22,6 +22,7 @@ use tokio::sync::Mutex;
 pub(crate) use self::mirror::VERSION;
 use self::mirror::{Mirror, counter, one, version_of};
 use crate::backend::Backend;
+use crate::file::FileBackend;
 use crate::ledger::{
     CredentialStatus, DownstreamRequest, Lease, QuotaCost, Session, UpstreamRequest, UsageRollup,
 };
@@ -45,7 +46,7 @@ const ATTEMPTS: usize = 200;
 /// A control store.
 #[derive(Debug)]
 pub struct Store {
-    backend: Box<dyn Backend>,
+    backend: Arc<dyn Backend>,
     mirror: Mutex<Mirror>,
     /// Held by the one settlement of this node that is under way, so that only nodes get into each other's way.
     settling: Mutex<()>,
@@ -89,7 +90,13 @@ impl Store {
         self.backend.as_ref()
     }
 
-    fn over(backend: Box<dyn Backend>) -> Self {
+    /// Another store over the same rows, as a second node has it, where only one process may open them.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::over(Arc::clone(&self.backend)).with_keyring(Arc::clone(&self.keyring))
+    }
+
+    pub(crate) fn over(backend: Arc<dyn Backend>) -> Self {
         let hints = Mutex::new(Hints(backend.hints()));
         let keyring = Arc::default();
         Self { backend, mirror: Mutex::default(), settling: Mutex::default(), hints, keyring }
@@ -110,14 +117,15 @@ impl Store {
 }
 
 /// What keeps the rows in such a place.
-fn backend(dsn: &Dsn) -> Box<dyn Backend> {
+fn backend(dsn: &Dsn) -> Arc<dyn Backend> {
     let shown = dsn.to_string();
     let address = match dsn {
         Dsn::Sqlite(path) => Address::Sqlite(path.clone()),
         Dsn::Postgres(url) => Address::postgres(url),
         Dsn::Mysql(url) => Address::Mysql(url.clone()),
+        Dsn::Folder(path) => return Arc::new(FileBackend::new(path.clone())),
     };
-    Box::new(SqlBackend::new(address, shown))
+    Arc::new(SqlBackend::new(address, shown))
 }
 
 #[async_trait]

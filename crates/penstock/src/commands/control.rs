@@ -28,7 +28,7 @@ pub(super) async fn open_store(config: &Config) -> anyhow::Result<Store> {
 /// Opens the control store to look at it: nothing is made.
 pub(super) async fn open_existing(config: &Config) -> anyhow::Result<Store> {
     let found = Store::find(&config.control).await?;
-    let found = found.with_context(|| match config.control.file() {
+    let found = found.with_context(|| match config.control.local() {
         Some(path) => format!(
             "there is no control store {}: name the folder of your gateway with --data-dir, or its dsn",
             path.display()

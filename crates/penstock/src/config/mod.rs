@@ -25,7 +25,7 @@ use penstock_core::Secret;
 use penstock_gateway::{OnClientGone, ProviderSpec, Routing, RoutingSpec, Timeouts};
 use penstock_providers::{Catalogue, ProviderTable};
 use penstock_server::{Limits, ListenOptions};
-use penstock_storage::settings::{Reserved, Settings as StorageSettings, Urls};
+use penstock_storage::settings::{KvSettings, Reserved, Settings as StorageSettings, Urls};
 
 pub(crate) use self::settings::Resolved;
 use crate::arguments::SettingFlags;
@@ -121,13 +121,18 @@ impl Config {
             Urls { kv: values.url("kv"), database: values.url("storage_dsn"), blob: values.url("blob") };
         let control = control(&values, &data_dir)?;
         let reserved = match &control {
-            Dsn::Sqlite(path) => Reserved::File(path.clone()),
+            Dsn::Sqlite(path) | Dsn::Folder(path) => Reserved::File(path.clone()),
             Dsn::Postgres(dsn) | Dsn::Mysql(dsn) => Reserved::Server(dsn.clone()),
         };
         let storage = StorageSettings::choose(&urls, environment, &data_dir, &reserved)
             .map_err(|error| ConfigError::new(error.to_string()))?;
         let mut warnings = settings::unknown_variables();
-        if control.file().is_none() && storage.database.is_local() {
+        if matches!(control, Dsn::Folder(_))
+            && matches!(storage.kv, KvSettings::Redis(_) | KvSettings::Upstash { .. })
+        {
+            warnings.push(FILES_AND_SHARED_KEYS.to_owned());
+        }
+        if control.local().is_none() && storage.database.is_local() {
             warnings.push(
                 "storage_dsn: modules keep their tables in a file of this machine, while the control store is \
                  shared: other nodes do not see them"
@@ -191,11 +196,33 @@ impl Config {
     }
 }
 
-/// Where the control store is: a file in the data folder unless told otherwise.
+/// Why files and a shared key-value store are no cluster.
+const FILES_AND_SHARED_KEYS: &str = "persistence: the control store is in files of this machine, and kv is a service that \
+     others may share: that is no safe set-up of several gateways, since each would have users, keys, quotas and usage \
+     of its own, while their modules count together; for several gateways name a database in dsn";
+
+/// What keeps the control store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Persistence {
+    /// A database.
+    Db,
+    /// Files in the data folder.
+    File,
+}
+
+/// Where the control store is: a database file in the data folder unless told otherwise.
 fn control(values: &settings::Values, data_dir: &Path) -> Result<Dsn, ConfigError> {
-    match values.url("dsn") {
-        Some(dsn) => Dsn::parse(&dsn).map_err(|error| ConfigError::new(format!("dsn: {error}"))),
-        None => Ok(Dsn::Sqlite(data_dir.join("penstock.db"))),
+    let persistence =
+        values.choice("persistence", &[("db", Persistence::Db), ("file", Persistence::File)])?;
+    match (persistence, values.url("dsn")) {
+        (Persistence::Db, Some(dsn)) => {
+            Dsn::parse(&dsn).map_err(|error| ConfigError::new(format!("dsn: {error}")))
+        }
+        (Persistence::Db, None) => Ok(Dsn::Sqlite(data_dir.join("penstock.db"))),
+        (Persistence::File, None) => Ok(Dsn::Folder(data_dir.join("control"))),
+        (Persistence::File, Some(_)) => {
+            Err(values.bad("persistence", "db where there is a dsn, since file keeps all of it in data_dir"))
+        }
     }
 }
 

@@ -48,6 +48,7 @@ const SETTINGS: &[Setting] = &[
     setting("journal.durability", "group"),
     Setting { name: "master_key", default: None, secret: true },
     Setting { name: "master_key_previous", default: None, secret: true },
+    setting("persistence", "db"),
     // secret, since a password may stand in a URL
     Setting { name: "dsn", default: None, secret: true },
     Setting { name: "kv", default: None, secret: true },
@@ -183,6 +184,7 @@ fn flagged(flags: &SettingFlags) -> Result<BTreeMap<&'static str, (String, Strin
         ("host", &flags.host),
         ("port", &flags.port),
         ("data_dir", &flags.data_dir),
+        ("persistence", &flags.persistence),
         ("max_body", &flags.max_body),
         ("max_in_flight", &flags.max_in_flight),
     ];

@@ -170,6 +170,39 @@ fn routes_keep_the_order_of_their_tiers() {
 }
 
 #[test]
+fn files_keep_the_control_store_where_that_is_asked_for() {
+    let config = load(None, &[("PENSTOCK_PERSISTENCE", "file")], SettingFlags::default()).unwrap();
+    assert!(matches!(&config.control, Dsn::Folder(folder) if folder.ends_with("data/control")));
+    assert!(
+        config.warnings.iter().all(|warning| !warning.contains("several gateways")),
+        "{:?}",
+        config.warnings
+    );
+    let flags = SettingFlags { persistence: Some("file".to_owned()), ..SettingFlags::default() };
+    let config = load(None, &[("PENSTOCK_KV", "redis://127.0.0.1:1")], flags).unwrap();
+    assert_eq!(value(&config, "persistence"), ("file".to_owned(), "--persistence".to_owned()));
+    let warned = config.warnings.iter().any(|warning| warning.contains("no safe set-up of several gateways"));
+    assert!(warned, "{:?}", config.warnings);
+    let config = load(None, &[("PENSTOCK_KV", "redis://127.0.0.1:1")], SettingFlags::default()).unwrap();
+    assert!(matches!(config.control, Dsn::Sqlite(_)));
+    assert!(
+        config.warnings.iter().all(|warning| !warning.contains("several gateways")),
+        "{:?}",
+        config.warnings
+    );
+}
+
+#[test]
+fn files_and_a_dsn_are_refused_together() {
+    let variables = [("PENSTOCK_DSN", "postgres://me:geheim@db/penstock")];
+    let said = refused("persistence = \"file\"", &variables);
+    assert!(said.contains("db where there is a dsn"), "{said}");
+    assert!(!said.contains("geheim"), "{said}");
+    let said = refused("persistence = \"files\"", &[]);
+    assert!(said.contains("expected one of db, file, found \"files\""), "{said}");
+}
+
+#[test]
 fn every_setting_in_the_file_is_known_to_the_docs() {
     let reference = include_str!("../../../../docs/reference/configuration.md");
     for name in settings::names() {

@@ -53,7 +53,7 @@ impl From<ControlError> for Problem {
             ControlError::TooNew { .. }
             | ControlError::TooOld
             | ControlError::Foreign { .. }
-            | ControlError::Gproxy
+            | ControlError::OfGproxy { .. }
             | ControlError::Corrupt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "store_unusable"),
             ControlError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
         };
