@@ -13,6 +13,7 @@ mod backend;
 mod digest;
 mod dsn;
 mod ledger;
+mod libsql;
 mod records;
 mod report;
 mod settlement;

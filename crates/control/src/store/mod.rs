@@ -23,6 +23,7 @@ pub(crate) use self::mirror::VERSION;
 use self::mirror::{Mirror, counter, one, version_of};
 use crate::backend::Backend;
 use crate::ledger::{CredentialStatus, Lease, QuotaCost, Session, UsageRollup};
+use crate::libsql::LibsqlBackend;
 use crate::seal::Keyring;
 use crate::sql::{Address, SqlBackend};
 use crate::{AuditEntry, ChangeSet, Dsn, Settlement};
@@ -113,6 +114,7 @@ fn backend(dsn: &Dsn) -> Box<dyn Backend> {
         Dsn::Sqlite(path) => Address::Sqlite(path.clone()),
         Dsn::Postgres(url) => Address::Postgres(url.clone()),
         Dsn::Mysql(url) => Address::Mysql(url.clone()),
+        Dsn::Libsql { url, token } => return Box::new(LibsqlBackend::new(url, token.clone())),
     };
     Box::new(SqlBackend::new(address, shown))
 }

@@ -53,6 +53,7 @@ impl From<ControlError> for Problem {
             ControlError::TooNew { .. }
             | ControlError::TooOld
             | ControlError::Foreign { .. }
+            | ControlError::NotScrubbed(_)
             | ControlError::Corrupt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "store_unusable"),
             ControlError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
         };
