@@ -87,6 +87,7 @@ pub const BACKENDS: &[Backend] = &[
     Backend { part: Part::Control, name: "sqlite", lacks: &[] },
     Backend { part: Part::Control, name: "postgres", lacks: &[] },
     Backend { part: Part::Control, name: "mariadb", lacks: &[] },
+    Backend { part: Part::Control, name: "libsql", lacks: &[] },
 ];
 
 impl Backend {

@@ -83,6 +83,12 @@ impl Dsn {
         }
     }
 
+    /// Whether a token goes over a network as it is, where others may read it.
+    pub fn tells_its_token(&self) -> bool {
+        let Self::Libsql { url, token: Some(_) } = self else { return false };
+        address::is_open(url)
+    }
+
     /// The file, if it is one.
     pub fn file(&self) -> Option<&Path> {
         match self {
@@ -178,6 +184,11 @@ mod tests {
             panic!("it takes a token")
         };
         assert_eq!((url.as_str(), token.expose().as_str()), ("https://host", "geheim"));
+        let told = |dsn: &str| with(dsn, "geheim").map(|dsn| dsn.tells_its_token());
+        assert_eq!(told("libsql://host?tls=0"), Ok(true));
+        for kept in ["libsql://host", "http://localhost:8080", "http://127.0.0.2", "http://[::1]:8080"] {
+            assert_eq!(told(kept), Ok(false), "{kept}");
+        }
         for (dsn, token, helps) in [
             ("libsql://host?authToken=one", "geheim", "one token"),
             ("sqlite://a.db", "geheim", "libsql://host"),

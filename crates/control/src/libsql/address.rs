@@ -1,5 +1,7 @@
 //! How a DSN names a database of libSQL.
 
+use std::net::IpAddr;
+
 use penstock_core::Secret;
 use reqwest::Url;
 
@@ -41,4 +43,13 @@ pub(crate) fn read_token(text: &str) -> Result<Secret<String>, &'static str> {
         return Err("a token of visible characters, as the server's issuer gives it");
     }
     Ok(Secret::from(text.to_owned()))
+}
+
+/// Whether what is sent there can be read on the way: it is not encrypted, and leaves this machine.
+pub(crate) fn is_open(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let is_here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    url.scheme() == "http" && !is_here
 }

@@ -13,7 +13,7 @@ use crate::sql::statement;
 use crate::table::Row;
 
 /// Steps whose results alone, without a row, could be more than a pipeline answers.
-const MANY: usize = 5_000;
+pub(super) const MANY: usize = 5_000;
 /// What a pipeline says of rows that are: a server answers 10 MB unless told otherwise.
 const TOO_LARGE: &str = "RESPONSE_TOO_LARGE";
 

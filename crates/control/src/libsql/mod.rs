@@ -12,6 +12,8 @@ mod hrana;
 mod http;
 mod native;
 mod prepare;
+#[cfg(test)]
+mod tests;
 mod value;
 mod wire;
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use penstock_core::Secret;
+use reqwest::Client;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::http::{HttpAnswer, HttpClient, HttpError};
@@ -25,6 +25,7 @@ const LARGEST: usize = 1 << 30;
 pub(super) struct NativeClient {
     /// Without a slash at its end.
     url: String,
+    patience: Duration,
     client: OnceLock<Client>,
 }
 
@@ -37,7 +38,12 @@ impl fmt::Debug for NativeClient {
 impl NativeClient {
     /// Calls the server at `url`.
     pub(super) fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), client: OnceLock::new() }
+        Self::patient(url, ANSWER)
+    }
+
+    /// The same, with another time that a call may take.
+    pub(super) fn patient(url: &str, patience: Duration) -> Self {
+        Self { url: url.to_owned(), patience, client: OnceLock::new() }
     }
 
     /// The client; the root certificates are read when it is first needed.
@@ -48,7 +54,7 @@ impl NativeClient {
         let client = Client::builder()
             .tls_backend_preconfigured(tls(self.url.starts_with("https:")))
             .connect_timeout(CONNECT)
-            .timeout(ANSWER)
+            .timeout(self.patience)
             .redirect(Policy::none())
             .build()
             .map_err(|error| HttpError::Unreachable(cause(&error)))?;
@@ -70,29 +76,25 @@ impl HttpClient for NativeClient {
             // the one place where the token is taken out: into a header marked sensitive
             request = request.bearer_auth(token.expose());
         }
-        let answer = request.send().await.map_err(|error| failure(&error))?;
-        Ok(HttpAnswer { status: answer.status().as_u16(), body: whole(answer).await? })
-    }
-}
-
-async fn whole(mut answer: Response) -> Result<Vec<u8>, HttpError> {
-    let mut body = Vec::new();
-    while let Some(piece) = answer.chunk().await.map_err(|error| failure(&error))? {
-        if body.len() + piece.len() > LARGEST {
-            return Err(HttpError::TooLarge(LARGEST));
+        let failure = |error: reqwest::Error| {
+            if error.is_connect() || error.is_builder() {
+                HttpError::Unreachable(cause(&error))
+            } else if error.is_timeout() {
+                HttpError::Late(self.patience)
+            } else {
+                HttpError::Lost(cause(&error))
+            }
+        };
+        let mut answer = request.send().await.map_err(failure)?;
+        let status = answer.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(piece) = answer.chunk().await.map_err(failure)? {
+            if body.len() + piece.len() > LARGEST {
+                return Err(HttpError::TooLarge(LARGEST));
+            }
+            body.extend_from_slice(&piece);
         }
-        body.extend_from_slice(&piece);
-    }
-    Ok(body)
-}
-
-fn failure(error: &reqwest::Error) -> HttpError {
-    if error.is_connect() || error.is_builder() {
-        HttpError::Unreachable(cause(error))
-    } else if error.is_timeout() {
-        HttpError::Late(ANSWER)
-    } else {
-        HttpError::Lost(cause(error))
+        Ok(HttpAnswer { status, body })
     }
 }
 

@@ -54,12 +54,11 @@ async fn tables(hrana: &Hrana) -> Result<Vec<String>, ControlError> {
 }
 
 /// The first schema.
-fn first() -> Vec<Stmt> {
+pub(super) fn first() -> Vec<Stmt> {
     let sqlite = DbBackend::Sqlite;
     // fails where there is a table
-    let empty = format!(
-        "SELECT CASE WHEN EXISTS ({TABLES_OF_SQLITE}) THEN abs(-9223372036854775808) ELSE 1 END"
-    );
+    let empty =
+        format!("SELECT CASE WHEN EXISTS ({TABLES_OF_SQLITE}) THEN abs(-9223372036854775808) ELSE 1 END");
     let mut statements = vec![Stmt::from(empty.as_str())];
     for definition in schema::definitions(sqlite) {
         statements.push(schema::text(sqlite, definition.table, "").as_str().into());

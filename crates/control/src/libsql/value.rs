@@ -57,7 +57,7 @@ pub(super) fn row(table: &Table, values: Vec<Value>) -> Option<Row> {
     table.columns.iter().zip(values).map(|(column, value)| cell(column.kind, value)).collect()
 }
 
-fn cell(column: ColumnType, value: Value) -> Option<Cell> {
+pub(super) fn cell(column: ColumnType, value: Value) -> Option<Cell> {
     Some(match (value.kind, column) {
         (ValueKind::Null, _) => Cell::Null,
         (ValueKind::Integer, ColumnType::Bool) => Cell::Bool(number(&value)? != 0),

@@ -118,10 +118,17 @@ impl Config {
         let reserved = match &control {
             Dsn::Sqlite(path) => Reserved::File(path.clone()),
             Dsn::Postgres(dsn) | Dsn::Mysql(dsn) => Reserved::Server(dsn.clone()),
+            Dsn::Libsql { url, token } => Reserved::Libsql { url: url.clone(), token: token.clone() },
         };
         let storage = StorageSettings::choose(&urls, environment, &data_dir, &reserved)
             .map_err(|error| ConfigError::new(error.to_string()))?;
         let mut warnings = settings::unknown_variables();
+        if control.tells_its_token() {
+            warnings.push(format!(
+                "dsn: the token goes to {control} unencrypted: name it libsql:// or https://, or keep the way there \
+                 to yourself"
+            ));
+        }
         if control.file().is_none() && storage.database.is_local() {
             warnings.push(
                 "storage_dsn: modules keep their tables in a file of this machine, while the control store is \
@@ -181,9 +188,15 @@ impl Config {
 
 /// Where the control store is: a file in the data folder unless told otherwise.
 fn control(values: &settings::Values, data_dir: &Path) -> Result<Dsn, ConfigError> {
-    match values.url("dsn") {
-        Some(dsn) => Dsn::parse(&dsn).map_err(|error| ConfigError::new(format!("dsn: {error}"))),
-        None => Ok(Dsn::Sqlite(data_dir.join("penstock.db"))),
+    let dsn = match values.url("dsn") {
+        Some(dsn) => Dsn::parse(&dsn).map_err(|error| ConfigError::new(format!("dsn: {error}")))?,
+        None => Dsn::Sqlite(data_dir.join("penstock.db")),
+    };
+    match values.url("dsn_token") {
+        Some(token) => {
+            dsn.with_token(&token).map_err(|error| ConfigError::new(format!("dsn_token: {error}")))
+        }
+        None => Ok(dsn),
     }
 }
 
