@@ -95,6 +95,26 @@ async fn two_gateways_share_a_libsql() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_libsql_keeps_of_secrets_is_said_where_they_are_sealed() -> Result<()> {
+    let Some(server) = Libsql::start().await.map_err(|error| anyhow!("{error}"))? else {
+        skip("libsql", "it is not installed");
+        return Ok(());
+    };
+    let master_key = format!("{}=", "A".repeat(43));
+    let with_key = || -> Result<Builder> {
+        Ok(Builder::new()?.set("dsn", &server.url).variable("PENSTOCK_MASTER_KEY", &master_key))
+    };
+    ensure!(with_key()?.run(&["user", "add", "ada"])?.status.success(), "there is a store to seal");
+    let sealed = with_key()?.run(&["keys", "seal", "--json"])?;
+    let warning = String::from_utf8(sealed.stderr)?;
+    ensure!(sealed.status.success(), "{warning}");
+    ensure!(warning.contains("what the secrets were before may still be in the files"), "{warning}");
+    let answer: serde_json::Value = serde_json::from_slice(&sealed.stdout)?;
+    ensure!(answer["sealed"] == 0 && answer["scrubbed"] == false, "{answer}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_token_is_shown_nowhere() -> Result<()> {
     let with_token = || -> Result<Builder> {
         let away = Builder::new()?.set("dsn", "libsql://127.0.0.1:1?tls=0");

@@ -24,7 +24,7 @@ fn backend(server: &Libsql) -> LibsqlBackend {
     LibsqlBackend::new(server.url.trim_end_matches('/'), None)
 }
 
-fn vocab(name: impl ToString, size: usize) -> Row {
+fn vocab(name: &(impl ToString + ?Sized), size: usize) -> Row {
     Vocab { name: name.to_string(), bytes: vec![7; size] }.row()
 }
 
@@ -101,7 +101,7 @@ async fn more_rows_than_one_answer_holds_are_read_as_of_one_moment() {
     let node = backend(&server);
     for name in 0..4 {
         // 12 MB in all, 16 as the answer has them, of which the server gives 10
-        node.write(None, vec![Write::Put(Vocab::table(), vec![vocab(name, 3_000_000)])]).await.unwrap();
+        node.write(None, vec![Write::Put(Vocab::table(), vec![vocab(&name, 3_000_000)])]).await.unwrap();
     }
     assert_eq!(vocabs(&node).await.iter().map(|vocab| vocab.bytes.len()).sum::<usize>(), 12_000_000);
     let version = Select::all(Meta::table()).only(Filter::equals("name", VERSION));
@@ -116,9 +116,9 @@ async fn a_write_of_many_statements_is_one() {
     let Some(server) = server().await else { return };
     let node = backend(&server);
     let many = hrana::MANY + 1;
-    let puts = (0..many).map(|name| Write::Put(Vocab::table(), vec![vocab(name, 1)]));
+    let puts = (0..many).map(|name| Write::Put(Vocab::table(), vec![vocab(&name, 1)]));
     let guard = Guard { name: VERSION, expected: 0 };
-    let twice = puts.clone().chain([Write::Insert(Vocab::table(), vec![vocab(1, 1)])]);
+    let twice = puts.clone().chain([Write::Insert(Vocab::table(), vec![vocab(&1, 1)])]);
     let refused = node.write(Some(guard), twice.collect()).await.unwrap_err().to_string();
     assert!(refused.contains("UNIQUE constraint failed"), "{refused}");
     assert_eq!(vocabs(&node).await.len(), 0);
@@ -171,7 +171,7 @@ fn a_token_is_not_shown() {
 #[test]
 fn values_are_read_as_their_columns_are() {
     use crate::table::ColumnType::{Bool, Bytes, Integer, Text};
-    let read = |column, json: &str| value::cell(column, serde_json::from_str(json).unwrap());
+    let read = |column, json: &str| value::cell(column, serde_json::from_str(json).ok()?);
     let cases = [
         (Integer, r#"{"type":"integer","value":"-9223372036854775808"}"#, Some(Cell::Integer(i64::MIN))),
         (Bool, r#"{"type":"integer","value":"1"}"#, Some(Cell::Bool(true))),

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sea_orm::Statement;
 use sea_orm::sea_query;
 
-use super::wire::{Scalar, Stmt, Value, ValueKind};
+use super::wire::{Stmt, Value, ValueKind};
 use crate::table::{Cell, ColumnType, Row, Table};
 
 impl From<Statement> for Stmt {
@@ -33,12 +33,12 @@ fn argument(value: sea_query::Value) -> Value {
         sea_query::Value::String(text) => text.map(|text| scalar(ValueKind::Text, text)),
         sea_query::Value::Bytes(bytes) => bytes.map(|bytes| Value {
             kind: ValueKind::Blob,
-            value: None,
+            text: None,
             base64: Some(STANDARD.encode(bytes)),
         }),
         other => unreachable!("no cell becomes a {other:?}"),
     };
-    bound.unwrap_or(Value { kind: ValueKind::Null, value: None, base64: None })
+    bound.unwrap_or(Value { kind: ValueKind::Null, text: None, base64: None })
 }
 
 fn integer(number: i64) -> Value {
@@ -46,7 +46,7 @@ fn integer(number: i64) -> Value {
 }
 
 fn scalar(kind: ValueKind, text: String) -> Value {
-    Value { kind, value: Some(Scalar::Text(text)), base64: None }
+    Value { kind, text: Some(text), base64: None }
 }
 
 /// A row that was selected with all columns of its table, in their order; `None` if it is no such row.
@@ -75,16 +75,10 @@ pub(super) fn cell(column: ColumnType, value: Value) -> Option<Cell> {
 }
 
 fn number(value: &Value) -> Option<i64> {
-    match value.value.as_ref()? {
-        Scalar::Text(digits) => digits.parse().ok(),
-        Scalar::Number(_) => None,
-    }
+    value.text.as_ref()?.parse().ok()
 }
 
 /// The text of a value that is one.
 pub(super) fn text(value: Value) -> Option<String> {
-    match value.value? {
-        Scalar::Text(text) if value.kind == ValueKind::Text => Some(text),
-        _ => None,
-    }
+    value.text.filter(|_| value.kind == ValueKind::Text)
 }

@@ -60,13 +60,14 @@ pub(super) struct Stmt {
     pub(super) args: Vec<Value>,
 }
 
-/// A value, either way. An integer is a text, so that none loses its last digits.
+/// A value, either way. An integer is a text, so that none loses its last digits; there are no floats here.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Value {
     #[serde(rename = "type")]
     pub(super) kind: ValueKind,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) value: Option<Scalar>,
+    /// What the wire calls its value.
+    #[serde(rename = "value", skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) base64: Option<String>,
 }
@@ -76,16 +77,8 @@ pub(super) struct Value {
 pub(super) enum ValueKind {
     Null,
     Integer,
-    Float,
     Text,
     Blob,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Scalar {
-    Text(String),
-    Number(f64),
 }
 
 /// What a pipeline answers: an entry for each request. No tags, which would have every row read twice.
