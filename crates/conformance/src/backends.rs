@@ -89,6 +89,7 @@ pub const BACKENDS: &[Backend] = &[
     Backend { part: Part::Control, name: "postgres, pooled", lacks: &[] },
     Backend { part: Part::Control, name: "mariadb", lacks: &[] },
     Backend { part: Part::Control, name: "file", lacks: &[] },
+    Backend { part: Part::Control, name: "libsql", lacks: &[] },
 ];
 
 impl Backend {

@@ -1,6 +1,7 @@
 //! A TCP proxy that cuts, stalls and slows what goes through it.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -22,6 +23,9 @@ pub enum Fault {
     Cut,
     /// Each piece waits so long.
     Slow(Duration),
+    /// What holds this text is passed on, and instead of the answer to it the connection is closed: it was done,
+    /// and nobody is told.
+    LoseAnswerTo(&'static str),
 }
 
 /// The proxy; it ends when this is dropped.
@@ -72,21 +76,44 @@ async fn connect(client: TcpStream, server: SocketAddr, mut fault: watch::Receiv
         return;
     }
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    let asked = AtomicBool::new(false);
     tokio::select! {
-        () = pass(from_client, to_server, fault.clone()) => {}
-        () = pass(from_server, to_client, fault.clone()) => {}
+        () = pass(from_client, to_server, fault.clone(), Way::Question(&asked)) => {}
+        () = pass(from_server, to_client, fault.clone(), Way::Answer(&asked)) => {}
         _ = fault.wait_for(is_cut) => {}
     }
 }
 
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut fault: watch::Receiver<Fault>) {
+/// Which way something passes; both ways of a connection know whether what is to go unanswered was asked.
+enum Way<'a> {
+    Question(&'a AtomicBool),
+    Answer(&'a AtomicBool),
+}
+
+async fn pass(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut fault: watch::Receiver<Fault>,
+    way: Way<'_>,
+) {
     let mut piece = vec![0; 64 * 1024];
+    // what may be the begin of a text that goes on in the next piece
+    let mut seen = Vec::new();
     while let Ok(length @ 1..) = from.read(&mut piece).await {
         let Ok(now) = fault.wait_for(|fault| *fault != Fault::Stall).await.map(|fault| *fault) else {
             return;
         };
-        if let Fault::Slow(pause) = now {
-            tokio::time::sleep(pause).await;
+        match (now, &way) {
+            (Fault::Slow(pause), _) => tokio::time::sleep(pause).await,
+            (Fault::LoseAnswerTo(text), Way::Question(asked)) => {
+                seen.extend_from_slice(&piece[..length]);
+                if seen.windows(text.len()).any(|window| window == text.as_bytes()) {
+                    asked.store(true, Ordering::Relaxed);
+                }
+                seen.drain(..seen.len().saturating_sub(text.len()));
+            }
+            (Fault::LoseAnswerTo(_), Way::Answer(asked)) if asked.load(Ordering::Relaxed) => return,
+            _ => {}
         }
         if to.write_all(&piece[..length]).await.is_err() {
             return;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use penstock_core::Secret;
 
+use crate::libsql::address;
+
 /// A database, as a DSN names it.
 #[derive(Clone, Debug)]
 pub enum Dsn {
@@ -16,6 +18,13 @@ pub enum Dsn {
     Mysql(Secret<String>),
     /// A folder of JSON files, for one process. No DSN names it; see `persistence`.
     Folder(PathBuf),
+    /// A database of libSQL, called over HTTP, that several gateways may share.
+    Libsql {
+        /// Its server: `https://…` or `http://…`.
+        url: String,
+        /// What the server wants to see, if anything.
+        token: Option<Secret<String>>,
+    },
 }
 
 /// A DSN that names no database.
@@ -27,8 +36,8 @@ pub struct DsnError {
     found: String,
 }
 
-const EXPECTED: &str =
-    "sqlite://PATH, postgres://user:password@host:port/database or mysql://user:password@host:port/database";
+const EXPECTED: &str = "sqlite://PATH, postgres://user:password@host:port/database, \
+     mysql://user:password@host:port/database or libsql://host";
 
 impl Dsn {
     /// Reads a DSN.
@@ -53,15 +62,40 @@ impl Dsn {
                 let expected = "the name of a database after the host, as in postgres://user@host/penstock";
                 Err(DsnError { expected, found: found() })
             }
+            scheme if address::is_scheme(scheme) => {
+                let (url, token) =
+                    address::parse(text).map_err(|expected| DsnError { expected, found: found() })?;
+                Ok(Self::Libsql { url, token })
+            }
             _ => Err(DsnError { expected: EXPECTED, found: found() }),
         }
+    }
+
+    /// With the token of its server, where that does not stand in the DSN.
+    pub fn with_token(self, given: &Secret<String>) -> Result<Self, DsnError> {
+        let refused = |expected, found: &str| DsnError { expected, found: found.to_owned() };
+        match self {
+            Self::Libsql { url, token: None } => {
+                let token = address::read_token(given.expose());
+                let token = token.map_err(|expected| refused(expected, "[hidden]"))?;
+                Ok(Self::Libsql { url, token: Some(token) })
+            }
+            Self::Libsql { .. } => Err(refused("one token", "another one in the DSN (?authToken=…)")),
+            other => Err(refused("a DSN of libSQL (libsql://host) beside a token", &other.to_string())),
+        }
+    }
+
+    /// Whether a token goes over a network as it is, where others may read it.
+    pub fn tells_its_token(&self) -> bool {
+        let Self::Libsql { url, token: Some(_) } = self else { return false };
+        address::is_open(url)
     }
 
     /// The file, if it is one.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::Sqlite(path) => Some(path),
-            Self::Postgres(_) | Self::Mysql(_) | Self::Folder(_) => None,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Folder(_) | Self::Libsql { .. } => None,
         }
     }
 
@@ -69,7 +103,7 @@ impl Dsn {
     pub fn local(&self) -> Option<&Path> {
         match self {
             Self::Sqlite(path) | Self::Folder(path) => Some(path),
-            Self::Postgres(_) | Self::Mysql(_) => None,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Libsql { .. } => None,
         }
     }
 }
@@ -88,6 +122,7 @@ impl fmt::Display for Dsn {
             Self::Sqlite(path) | Self::Folder(path) => return write!(f, "{}", path.display()),
             Self::Postgres(dsn) => ("postgres", dsn),
             Self::Mysql(dsn) => ("mysql", dsn),
+            Self::Libsql { url, .. } => return f.write_str(url),
         };
         let address = dsn.expose().split_once("://").map_or("", |(_, rest)| rest);
         let address = address.split_once('?').map_or(address, |(address, _)| address);
@@ -110,6 +145,12 @@ mod tests {
             ("sqlite:data/a.db", "data/a.db"),
             ("postgres://me:geh@im@db:5432/penstock?sslmode=require", "postgres://db:5432/penstock"),
             ("mariadb://me:geheim@db/penstock", "mysql://db/penstock"),
+            ("libsql://a-b.turso.io", "https://a-b.turso.io"),
+            ("libsql://a-b.turso.io/?authToken=geheim", "https://a-b.turso.io"),
+            ("libsql://localhost:8080?tls=0&authToken=geheim", "http://localhost:8080"),
+            ("libsql://[::1]:8080?tls=1", "https://[::1]:8080"),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+            ("https://db.internal/penstock", "https://db.internal/penstock"),
         ] {
             let parsed = parse(dsn).expect(dsn);
             assert_eq!(parsed.to_string(), shown);
@@ -127,8 +168,45 @@ mod tests {
             ("mysql:geheim", "the name of a database"),
             ("sqlite://", "sqlite://PATH"),
             ("sqlite://a.db?mode=ro", "?mode=rwc"),
+            ("libsql:geheim", "expected libsql://host"),
+            ("libsql://", "expected libsql://host"),
+            ("libsql://host:geheim", "expected libsql://host"),
+            ("http://host#geheim", "expected libsql://host"),
+            ("libsql://geheim@host", "dsn_token"),
+            ("http://me:geheim@host", "dsn_token"),
+            ("libsql://host?jwt=geheim", "?tls=0"),
+            ("libsql://host?tls=2", "?tls=0"),
+            ("https://host?tls=0", "?tls=0"),
+            ("libsql://host?authToken=", "?authToken="),
+            ("libsql://host?authToken=geh\u{e9}im", "visible characters"),
         ] {
             let error = parse(dsn).expect_err(dsn).to_string();
+            assert!(error.contains(helps) && !error.contains("geheim"), "{dsn}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_for_libsql_alone_and_is_named_once() {
+        let with = |dsn: &str, token: &str| {
+            parse(dsn).expect(dsn).with_token(&token.to_owned().into()).map_err(|error| error.to_string())
+        };
+        let Ok(Dsn::Libsql { url, token: Some(token) }) = with("libsql://host", " geheim\n") else {
+            panic!("it takes a token")
+        };
+        assert_eq!((url.as_str(), token.expose().as_str()), ("https://host", "geheim"));
+        let told = |dsn: &str| with(dsn, "geheim").map(|dsn| dsn.tells_its_token());
+        assert_eq!(told("libsql://host?tls=0"), Ok(true));
+        for kept in ["libsql://host", "http://localhost:8080", "http://127.0.0.2", "http://[::1]:8080"] {
+            assert_eq!(told(kept), Ok(false), "{kept}");
+        }
+        for (dsn, token, helps) in [
+            ("libsql://host?authToken=one", "geheim", "one token"),
+            ("sqlite://a.db", "geheim", "libsql://host"),
+            ("postgres://db/penstock", "geheim", "libsql://host"),
+            ("libsql://host", "geheim of mine", "visible characters"),
+            ("libsql://host", "  ", "visible characters"),
+        ] {
+            let error = with(dsn, token).expect_err(dsn);
             assert!(error.contains(helps) && !error.contains("geheim"), "{dsn}: {error}");
         }
     }

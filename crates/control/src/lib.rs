@@ -14,6 +14,7 @@ mod digest;
 mod dsn;
 mod file;
 mod ledger;
+mod libsql;
 mod records;
 mod report;
 mod settlement;

@@ -1,13 +1,15 @@
 //! The store on every kind of database against every case.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use penstock_conformance::backends::{Backend, Part};
 use penstock_conformance::broken::control::{BrokenHarness, Fault};
 use penstock_conformance::control::{GROUPS, Harness};
-use penstock_conformance::servers::{mariadb::Mariadb, pgbouncer::Pgbouncer, postgres::Postgres, skip};
+use penstock_conformance::servers::{
+    libsql::Libsql, mariadb::Mariadb, pgbouncer::Pgbouncer, postgres::Postgres, skip,
+};
 use penstock_conformance::{Failure, run};
 use penstock_control::ControlStore;
 use penstock_control::{Dsn, Store};
@@ -51,6 +53,20 @@ impl Databases for Pooled {
 impl Databases for Mariadb {
     async fn database(&self) -> Result<Dsn, Failure> {
         Ok(Dsn::parse(&Secret::from(Self::database(self).await?))?)
+    }
+}
+
+/// A server for each database: one costs less here than a way to tell its databases apart by host.
+#[derive(Default)]
+struct Libsqls(Mutex<Vec<Libsql>>);
+
+#[async_trait]
+impl Databases for Libsqls {
+    async fn database(&self) -> Result<Dsn, Failure> {
+        let server = Libsql::start().await?.ok_or_else(|| Failure::new("it is not installed"))?;
+        let dsn = Dsn::parse(&Secret::from(server.url.clone()))?;
+        self.0.lock().map_err(|_| Failure::new("a case has panicked"))?.push(server);
+        Ok(dsn)
     }
 }
 
@@ -125,6 +141,18 @@ async fn mariadb() {
         return skip("mysql", "it is not installed");
     };
     on("mariadb", server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn libsql() {
+    if Libsql::start().await.expect("a server starts").is_none() {
+        return skip("libsql", "it is not installed");
+    }
+    // the servers of a case end with it
+    let cases = GROUPS.iter().flat_map(|cases| *cases);
+    Backend::require(Part::Control, "libsql")
+        .passes(cases, || OnDatabase::open(Arc::<Libsqls>::default()))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

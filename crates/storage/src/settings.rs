@@ -31,6 +31,13 @@ pub enum Reserved {
     File(PathBuf),
     /// On a server, by its DSN.
     Server(Secret<String>),
+    /// In libSQL.
+    Libsql {
+        /// Where it is.
+        url: String,
+        /// Its token, if it wants one.
+        token: Option<Secret<String>>,
+    },
 }
 
 /// The backends.
@@ -178,6 +185,15 @@ impl Reserved {
                     return Err(SettingsError::ControlLogin(modules.user.to_owned()));
                 }
             }
+            (Self::Libsql { url: control, token }, DatabaseSettings::Libsql { url, token: own }) => {
+                if database_of(control) == database_of(url) {
+                    return Err(SettingsError::ControlStore(url.clone()));
+                }
+                // a token of a group opens all of its databases
+                if token.is_some() && token == own {
+                    return Err(SettingsError::ControlLogin("the token".to_owned()));
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -203,6 +219,16 @@ impl<'a> Place<'a> {
         let host = if has_port { host } else { format!("{host}:{port}") };
         Self { server: (kind, host), user: login.split(':').next().unwrap_or_default(), database }
     }
+}
+
+/// What tells databases of libSQL apart: each has a host of its own, or a path.
+fn database_of(url: &str) -> String {
+    let (scheme, place) = url.split_once("://").unwrap_or(("", url));
+    let usual = if scheme == "http" { ":80" } else { ":443" };
+    let (host, path) = place.split_once('/').unwrap_or((place, ""));
+    let host = host.replace("localhost", "127.0.0.1").to_ascii_lowercase();
+    let host = host.strip_suffix(usual).unwrap_or(&host);
+    format!("{host}/{}", path.trim_end_matches('/'))
 }
 
 fn is_local(environment: Environment<'_>) -> Result<bool, SettingsError> {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use penstock_conformance::servers::{mariadb::Mariadb, postgres::Postgres, skip};
+use penstock_conformance::servers::{libsql::Libsql, mariadb::Mariadb, postgres::Postgres, skip};
 use penstock_tests::gateway::{Builder, Gateway};
 use penstock_tests::http::{Call, PATIENCE, post};
 use penstock_tests::upstream::ScriptedUpstream;
@@ -32,7 +32,8 @@ async fn until(gateway: &Gateway, key: &str, status: u16) -> Result<()> {
     Ok(())
 }
 
-async fn two_gateways_share(dsn: &str) -> Result<()> {
+/// `secret` is the part of the DSN that is nobody's business.
+async fn two_gateways_share(dsn: &str, secret: &str) -> Result<()> {
     let upstream = ScriptedUpstream::start().await?;
     let gateway = async || Builder::new()?.upstream(&upstream.url()).set("dsn", dsn).start().await;
     let nodes = [gateway().await?, gateway().await?];
@@ -57,7 +58,10 @@ async fn two_gateways_share(dsn: &str) -> Result<()> {
         until(node, &key, 401).await?;
     }
     let checked = ran(&nodes[0], dsn, &["doctor"])?;
-    ensure!(checked.contains("(1 users, 1 keys)") && !checked.contains("geheim"), "{checked}");
+    ensure!(checked.contains("(1 users, 1 keys)") && !checked.contains(secret), "{checked}");
+    for node in &nodes {
+        ensure!(!node.log()?.contains(secret), "{}", node.log()?);
+    }
     Ok(())
 }
 
@@ -68,7 +72,7 @@ async fn two_gateways_share_a_postgres() -> Result<()> {
         return Ok(());
     };
     let dsn = server.database().await.map_err(|error| anyhow!("{error}"))?;
-    two_gateways_share(&dsn.replace("postgres@", "postgres:geheim@")).await
+    two_gateways_share(&dsn.replace("postgres@", "postgres:geheim@"), "geheim").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +81,60 @@ async fn two_gateways_share_a_mariadb() -> Result<()> {
         skip("mysql", "it is not installed");
         return Ok(());
     };
-    two_gateways_share(&server.database().await.map_err(|error| anyhow!("{error}"))?).await
+    two_gateways_share(&server.database().await.map_err(|error| anyhow!("{error}"))?, "geheim").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_gateways_share_a_libsql() -> Result<()> {
+    let Some((server, token)) = Libsql::guarded().await.map_err(|error| anyhow!("{error}"))? else {
+        skip("libsql", "it is not installed");
+        return Ok(());
+    };
+    let dsn = format!("libsql://{}?tls=0&authToken={token}", server.address());
+    two_gateways_share(&dsn, &token).await
+}
+
+#[tokio::test]
+async fn what_libsql_keeps_of_secrets_is_said_where_they_are_sealed() -> Result<()> {
+    let Some(server) = Libsql::start().await.map_err(|error| anyhow!("{error}"))? else {
+        skip("libsql", "it is not installed");
+        return Ok(());
+    };
+    let master_key = format!("{}=", "A".repeat(43));
+    let with_key = || -> Result<Builder> {
+        Ok(Builder::new()?.set("dsn", &server.url).variable("PENSTOCK_MASTER_KEY", &master_key))
+    };
+    ensure!(with_key()?.run(&["user", "add", "ada"])?.status.success(), "there is a store to seal");
+    let sealed = with_key()?.run(&["keys", "seal", "--json"])?;
+    let warning = String::from_utf8(sealed.stderr)?;
+    ensure!(sealed.status.success(), "{warning}");
+    ensure!(warning.contains("what the secrets were before may still be in the files"), "{warning}");
+    let answer: serde_json::Value = serde_json::from_slice(&sealed.stdout)?;
+    ensure!(answer["sealed"] == 0 && answer["scrubbed"] == false, "{answer}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_is_shown_nowhere() -> Result<()> {
+    let with_token = || -> Result<Builder> {
+        let away = Builder::new()?.set("dsn", "libsql://127.0.0.1:1?tls=0");
+        Ok(away.variable("PENSTOCK_DSN_TOKEN", "geheim"))
+    };
+    let said = |output: &std::process::Output| {
+        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned()).concat()
+    };
+    let shown = said(&with_token()?.run(&["config", "show"])?);
+    ensure!(shown.contains("dsn_token") && shown.contains("PENSTOCK_DSN_TOKEN"), "{shown}");
+    ensure!(!shown.contains("geheim"), "{shown}");
+    let commands: [&[&str]; 3] = [&["user", "add", "ada"], &["doctor"], &["serve"]];
+    for command in commands {
+        let output = with_token()?.run(command)?;
+        let said = said(&output);
+        ensure!(!output.status.success(), "{command:?}: {said}");
+        ensure!(said.contains("http://127.0.0.1:1: it cannot be connected to"), "{command:?}: {said}");
+        ensure!(!said.contains("geheim"), "{command:?}: {said}");
+    }
+    Ok(())
 }
 
 #[tokio::test]

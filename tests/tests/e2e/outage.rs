@@ -1,7 +1,7 @@
 //! The database of the control store goes away: callers notice nothing, and nothing that was used is lost.
 
 use anyhow::{Result, anyhow, ensure};
-use penstock_conformance::servers::{mariadb::Mariadb, postgres::Postgres, skip};
+use penstock_conformance::servers::{libsql::Libsql, mariadb::Mariadb, postgres::Postgres, skip};
 use penstock_tests::gateway::{Builder, DataDir, Gateway};
 use penstock_tests::http::post;
 use penstock_tests::upstream::ScriptedUpstream;
@@ -89,6 +89,21 @@ async fn a_mariadb_that_is_killed_costs_no_request_and_no_row() -> Result<()> {
         return Ok(());
     };
     let dsn = server.database().await.map_err(failed)?;
+    let drill = Drill { upstream: ScriptedUpstream::start().await?, dsn };
+    let (gateway, key) = drill.begin().await?;
+    server.kill().await.map_err(failed)?;
+    let gateway = drill.while_it_is_away(gateway, &key).await?;
+    server.start_again().await.map_err(failed)?;
+    drill.end(gateway, &key).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_libsql_that_is_killed_costs_no_request_and_no_row() -> Result<()> {
+    let Some(mut server) = Libsql::start().await.map_err(failed)? else {
+        skip("libsql", "it is not installed");
+        return Ok(());
+    };
+    let dsn = format!("libsql://{}?tls=0", server.address());
     let drill = Drill { upstream: ScriptedUpstream::start().await?, dsn };
     let (gateway, key) = drill.begin().await?;
     server.kill().await.map_err(failed)?;

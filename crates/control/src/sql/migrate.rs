@@ -33,22 +33,38 @@ pub(super) async fn is_done(connection: &impl ConnectionTrait) -> Result<bool, C
 /// The schema that is there, which is none of another program's nor of a newer Penstock; 0 if there is none.
 async fn found(connection: &impl ConnectionTrait) -> Result<i64, ControlError> {
     let tables = tables(connection).await?;
-    let has = |name: &str| tables.iter().any(|table| table == name);
-    if has(Migration::table().name) {
-        let newest = Select::all(Migration::table()).descending().limit(1);
-        let found =
-            super::rows(connection, &newest).await?.into_iter().next().map(Migration::read).transpose()?;
+    let newest = if records_migrations(&tables) {
+        super::rows(connection, &newest()).await?.into_iter().next().map(Migration::read).transpose()?
+    } else {
+        None
+    };
+    judge(tables, newest.as_ref())
+}
+
+/// Whether the newest migration can be looked for in a database of these tables.
+pub(crate) fn records_migrations(tables: &[String]) -> bool {
+    tables.iter().any(|table| table == Migration::table().name)
+}
+
+/// The newest migration.
+pub(crate) fn newest() -> Select {
+    Select::all(Migration::table()).descending().limit(1)
+}
+
+/// The schema of a database with these tables and this newest migration, 0 if there is none; refused if it is
+/// none of this binary's.
+pub(crate) fn judge(tables: Vec<String>, newest: Option<&Migration>) -> Result<i64, ControlError> {
+    if records_migrations(&tables) {
         // none: a first start on MySQL was cut, where each table stays by itself
-        let found = found.map_or(0, |migration| migration.number);
+        let found = newest.map_or(0, |migration| migration.number);
         return if found > SCHEMA { Err(ControlError::TooNew { found, known: SCHEMA }) } else { Ok(found) };
     }
+    let has = |name: &str| tables.iter().any(|table| table == name);
     if has(Meta::table().name) {
         return Err(ControlError::TooOld);
     }
-    if [["global_settings", "providers"], ["schema_migrations", "orgs"]]
-        .iter()
-        .any(|named| named.iter().all(|name| has(name)))
-    {
+    // what its first version has, and what its second one has
+    if has("global_settings") && has("providers") || has("schema_migrations") && has("orgs") {
         return Err(ControlError::OfGproxy { place: "the database".to_owned() });
     }
     tables.into_iter().next().map_or(Ok(0), |table| Err(ControlError::Foreign { table }))
@@ -94,6 +110,10 @@ async fn unlock(connection: &DatabaseTransaction) -> Result<(), DbErr> {
     connection.execute_unprepared(&format!("DO RELEASE_LOCK({MYSQL_LOCK})")).await.map(drop)
 }
 
+/// The tables of a database of SQLite or libSQL, without those that it makes for itself.
+pub(crate) const TABLES_OF_SQLITE: &str = "SELECT name FROM sqlite_master WHERE type = 'table' \
+     AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'libsql_%' ORDER BY name";
+
 async fn tables(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let backend = connection.get_database_backend();
     let sql = match backend {
@@ -105,7 +125,7 @@ async fn tables(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr>
             "SELECT CAST(table_name AS CHAR) AS name FROM information_schema.tables \
              WHERE table_schema = DATABASE() ORDER BY 1"
         }
-        _ => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+        _ => TABLES_OF_SQLITE,
     };
     let rows = connection.query_all_raw(Statement::from_string(backend, sql)).await?;
     rows.iter().map(|row| row.try_get("", "name")).collect()
@@ -124,12 +144,16 @@ async fn first(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
             }
         }
     }
-    let done = Migration { number: SCHEMA, name: "first".to_owned(), applied_at: SystemClock.now() };
-    let writes = [Write::Put(Meta::table(), first_rows()), Write::Put(Migration::table(), vec![done.row()])];
-    for statement in writes.iter().flat_map(|write| of_write(backend, write)) {
+    for statement in first_writes().iter().flat_map(|write| of_write(backend, write)) {
         connection.execute_raw(statement).await?;
     }
     Ok(())
+}
+
+/// What a new schema holds, and that it is there.
+pub(crate) fn first_writes() -> [Write; 2] {
+    let done = Migration { number: SCHEMA, name: "first".to_owned(), applied_at: SystemClock.now() };
+    [Write::Put(Meta::table(), first_rows()), Write::Put(Migration::table(), vec![done.row()])]
 }
 
 /// The collation by which names differ by every byte, spaces at the end included, as they do elsewhere.

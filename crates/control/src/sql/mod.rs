@@ -1,12 +1,13 @@
 //! The control store in a SQL database, through SeaORM: SQLite, PostgreSQL, MySQL and `MariaDB`. The statements
-//! are built, not written; what is particular to one of them is in `connect`, `schema` and `migrate`.
+//! are built, not written; what is particular to one of them is in `connect`, `schema` and `migrate`. What builds
+//! them and what judges a schema serve [libSQL](crate::libsql) as well.
 
 mod connect;
 mod hints;
-mod migrate;
+pub(crate) mod migrate;
 mod row;
-mod schema;
-mod statement;
+pub(crate) mod schema;
+pub(crate) mod statement;
 #[cfg(test)]
 mod tests;
 

@@ -136,7 +136,9 @@ pub enum ControlError {
         table: String,
     },
     /// The place is GPROXY's.
-    #[error("{place} holds the data of GPROXY, which stays as it is: name an empty database or another data dir")]
+    #[error(
+        "{place} holds the data of GPROXY, which stays as it is: name an empty database or another data dir"
+    )]
     OfGproxy {
         /// The place.
         place: String,
@@ -149,6 +151,9 @@ pub enum ControlError {
         /// The value.
         value: String,
     },
+    /// What was overwritten cannot be taken out of the files of the database.
+    #[error("what the secrets were before may still be in the files of the database: {0}")]
+    NotScrubbed(&'static str),
     /// The store cannot be reached or does not answer as it should.
     #[error("the control store is not available: {0}")]
     Unavailable(String),

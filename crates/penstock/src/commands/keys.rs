@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use penstock_control::Store;
 use penstock_control::seal::{Keyring, MasterKey};
-use penstock_control::{AuditEntry, ControlStore, saved};
+use penstock_control::{AuditEntry, ControlError, ControlStore, saved};
 use penstock_core::Secret;
 use serde_json::json;
 
@@ -33,10 +33,12 @@ pub(super) async fn rotate(config: &Config, to_file: &Path, json: bool) -> anyho
     let keyring = Keyring::succeeding(key, &config.keyring);
     let store = open(config, keyring).await?;
     let sealed = store.reseal(entry("keys.rotate", format!("from {old} to {new}"))).await?;
-    store.scrub().await?;
+    let scrubbed = scrub(&store).await?;
     store.close().await?;
     if json {
-        return output::json(&json!({"sealed": sealed, "from": old.to_string(), "to": new.to_string()}));
+        return output::json(&json!({
+            "sealed": sealed, "from": old.to_string(), "to": new.to_string(), "scrubbed": scrubbed,
+        }));
     }
     output::line(format!(
         "sealed {sealed} secrets under master key {new}, which is in {}",
@@ -60,15 +62,26 @@ pub(super) async fn seal(config: &Config, json: bool) -> anyhow::Result<()> {
     };
     let store = super::open_existing(config).await?;
     let sealed = store.reseal(entry("keys.seal", format!("under {key}"))).await?;
-    store.scrub().await?;
+    let scrubbed = scrub(&store).await?;
     store.close().await?;
     // it was written open; a running gateway writes it anew
     saved::remove(&config.data_dir)?;
     if json {
-        return output::json(&json!({"sealed": sealed, "key": key.to_string()}));
+        return output::json(&json!({"sealed": sealed, "key": key.to_string(), "scrubbed": scrubbed}));
     }
     output::line(format!("sealed {sealed} secrets under master key {key}"));
     Ok(())
+}
+
+/// Makes unreadable what the secrets were before; `false`, with a warning, where the database keeps it.
+async fn scrub(store: &Store) -> anyhow::Result<bool> {
+    match store.scrub().await {
+        Err(error @ ControlError::NotScrubbed(_)) => {
+            output::note(format!("warning: {error}"));
+            Ok(false)
+        }
+        scrubbed => Ok(scrubbed.map(|()| true)?),
+    }
 }
 
 async fn open(config: &Config, keyring: Keyring) -> anyhow::Result<Store> {

@@ -123,6 +123,7 @@ impl Config {
         let reserved = match &control {
             Dsn::Sqlite(path) | Dsn::Folder(path) => Reserved::File(path.clone()),
             Dsn::Postgres(dsn) | Dsn::Mysql(dsn) => Reserved::Server(dsn.clone()),
+            Dsn::Libsql { url, token } => Reserved::Libsql { url: url.clone(), token: token.clone() },
         };
         let storage = StorageSettings::choose(&urls, environment, &data_dir, &reserved)
             .map_err(|error| ConfigError::new(error.to_string()))?;
@@ -131,6 +132,12 @@ impl Config {
             && matches!(storage.kv, KvSettings::Redis(_) | KvSettings::Upstash { .. })
         {
             warnings.push(FILES_AND_SHARED_KEYS.to_owned());
+        }
+        if control.tells_its_token() {
+            warnings.push(format!(
+                "dsn: the token goes to {control} unencrypted: name it libsql:// or https://, or keep the way there \
+                 to yourself"
+            ));
         }
         if control.local().is_none() && storage.database.is_local() {
             warnings.push(
@@ -214,15 +221,23 @@ enum Persistence {
 fn control(values: &settings::Values, data_dir: &Path) -> Result<Dsn, ConfigError> {
     let persistence =
         values.choice("persistence", &[("db", Persistence::Db), ("file", Persistence::File)])?;
-    match (persistence, values.url("dsn")) {
+    let dsn = match (persistence, values.url("dsn")) {
         (Persistence::Db, Some(dsn)) => {
-            Dsn::parse(&dsn).map_err(|error| ConfigError::new(format!("dsn: {error}")))
+            Dsn::parse(&dsn).map_err(|error| ConfigError::new(format!("dsn: {error}")))?
         }
-        (Persistence::Db, None) => Ok(Dsn::Sqlite(data_dir.join("penstock.db"))),
-        (Persistence::File, None) => Ok(Dsn::Folder(data_dir.join("control"))),
+        (Persistence::Db, None) => Dsn::Sqlite(data_dir.join("penstock.db")),
+        (Persistence::File, None) => Dsn::Folder(data_dir.join("control")),
         (Persistence::File, Some(_)) => {
-            Err(values.bad("persistence", "db where there is a dsn, since file keeps all of it in data_dir"))
+            return Err(
+                values.bad("persistence", "db where there is a dsn, since file keeps all of it in data_dir")
+            );
         }
+    };
+    match values.url("dsn_token") {
+        Some(token) => {
+            dsn.with_token(&token).map_err(|error| ConfigError::new(format!("dsn_token: {error}")))
+        }
+        None => Ok(dsn),
     }
 }
 

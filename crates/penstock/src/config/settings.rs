@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use penstock_control::Dsn;
 use penstock_core::Secret;
 use serde::Serialize;
 
@@ -51,6 +52,7 @@ const SETTINGS: &[Setting] = &[
     setting("persistence", "db"),
     // secret, since a password may stand in a URL
     Setting { name: "dsn", default: None, secret: true },
+    Setting { name: "dsn_token", default: None, secret: true },
     Setting { name: "kv", default: None, secret: true },
     Setting { name: "storage_dsn", default: None, secret: true },
     Setting { name: "blob", default: None, secret: true },
@@ -62,14 +64,7 @@ const SETTINGS: &[Setting] = &[
 ];
 
 /// Variables that are no settings: read elsewhere, or what clients of this gateway are often given.
-const OTHER_VARIABLES: &[&str] = &[
-    "PENSTOCK_CONFIG",
-    "PENSTOCK_ADMIN_KEY_FILE",
-    "PENSTOCK_MASTER_KEY_FILE",
-    "PENSTOCK_MASTER_KEY_PREVIOUS_FILE",
-    "PENSTOCK_URL",
-    "PENSTOCK_KEY",
-];
+const OTHER_VARIABLES: &[&str] = &["PENSTOCK_CONFIG", "PENSTOCK_URL", "PENSTOCK_KEY"];
 
 /// Settings that GPROXY has as well, each with the name of its variable there: whoever comes from it changes the
 /// binary and keeps the environment.
@@ -160,6 +155,7 @@ pub(super) fn resolve(
         };
         values.extend(value.map(|(text, origin)| (setting.name, Value { text, origin })));
     }
+    turso(&mut values, environment);
     Ok(Values(values))
 }
 
@@ -167,6 +163,26 @@ pub(super) fn resolve(
 fn from_gproxy(setting: &str, environment: Environment<'_>) -> Option<(&'static str, String)> {
     let (_, variable) = GPROXY_VARIABLES.iter().find(|(name, _)| *name == setting)?;
     Some((*variable, environment(variable)?))
+}
+
+/// What people have set for Turso already: the database if no other is named, and the token if it is for one of
+/// libSQL that has none.
+fn turso(values: &mut BTreeMap<&'static str, Value>, environment: Environment<'_>) {
+    let from = |name: &str| {
+        let text = environment(name)?;
+        Some(Value { text: Secret::from(text), origin: Origin::Variable(name.to_owned()) })
+    };
+    let in_files = values.get("persistence").is_some_and(|value| value.text.expose() == "file");
+    if !values.contains_key("dsn") && !in_files {
+        values.extend(from("TURSO_URL").map(|value| ("dsn", value)));
+    }
+    let wants_token = |dsn: &Value| {
+        let dsn = Dsn::parse(&dsn.text);
+        matches!(dsn, Ok(Dsn::Libsql { token: None, .. }))
+    };
+    if values.get("dsn").is_some_and(wants_token) && !values.contains_key("dsn_token") {
+        values.extend(from("TURSO_TOKEN").map(|value| ("dsn_token", value)));
+    }
 }
 
 /// The settings that flags name, each with the flag.
@@ -217,7 +233,8 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 
 /// Warnings for variables that look like settings and are none.
 pub(super) fn unknown_variables() -> Vec<String> {
-    let known: Vec<_> = names().map(variable).collect();
+    let twin = |setting: &Setting| setting.secret.then(|| format!("{}_FILE", variable(setting.name)));
+    let known: Vec<_> = names().map(variable).chain(SETTINGS.iter().filter_map(twin)).collect();
     let is_known = |name: &str| {
         known.iter().any(|known| known == name)
             || OTHER_VARIABLES.contains(&name)

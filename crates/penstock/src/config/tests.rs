@@ -142,6 +142,84 @@ fn a_secret_may_be_in_a_file() {
 }
 
 #[test]
+fn a_database_of_libsql_is_named_with_its_token_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("token");
+    std::fs::write(&path, "geheim\n").unwrap();
+    let file = path.to_str().unwrap();
+    let (hidden, unset) = ("[hidden]".to_owned(), "unset".to_owned());
+    let cases: [(&[(&str, &str)], _, _); 4] = [
+        (
+            &[("PENSTOCK_DSN", "libsql://a.example"), ("PENSTOCK_DSN_TOKEN", "geheim"), ("TURSO_TOKEN", "x")],
+            "PENSTOCK_DSN",
+            "PENSTOCK_DSN_TOKEN",
+        ),
+        (
+            &[("TURSO_URL", "libsql://a.example"), ("PENSTOCK_DSN_TOKEN_FILE", file)],
+            "TURSO_URL",
+            "PENSTOCK_DSN_TOKEN_FILE",
+        ),
+        (&[("TURSO_URL", "libsql://a.example"), ("TURSO_TOKEN", "geheim")], "TURSO_URL", "TURSO_TOKEN"),
+        (
+            &[("PENSTOCK_DSN", "libsql://a.example?authToken=geheim"), ("TURSO_TOKEN", "x")],
+            "PENSTOCK_DSN",
+            "",
+        ),
+    ];
+    for (variables, dsn, token) in cases {
+        let config = load(None, variables, SettingFlags::default()).unwrap();
+        let Dsn::Libsql { url, token: Some(secret) } = &config.control else { panic!("{variables:?}") };
+        assert_eq!(
+            (url.as_str(), secret.expose().as_str()),
+            ("https://a.example", "geheim"),
+            "{variables:?}"
+        );
+        assert_eq!(value(&config, "dsn"), (hidden.clone(), dsn.to_owned()));
+        let shown =
+            if token.is_empty() { (String::new(), unset.clone()) } else { (hidden.clone(), token.into()) };
+        assert_eq!(value(&config, "dsn_token"), shown);
+        assert!(!format!("{config:?}").contains("geheim"), "{variables:?}");
+    }
+}
+
+#[test]
+fn what_is_set_for_turso_is_in_nobodys_way() {
+    let turso = [("TURSO_URL", "libsql://a.example"), ("TURSO_TOKEN", "geheim")];
+    let elsewhere = [&turso[..], &[("PENSTOCK_DSN", "postgres://me@db/penstock")]].concat();
+    let config = load(None, &elsewhere, SettingFlags::default()).unwrap();
+    assert!(matches!(config.control, Dsn::Postgres(_)), "{:?}", config.control);
+    let config = load(None, &turso[1..], SettingFlags::default()).unwrap();
+    assert!(matches!(config.control, Dsn::Sqlite(_)), "{:?}", config.control);
+}
+
+#[test]
+fn a_token_that_can_open_nothing_is_refused() {
+    for (dsn, helps) in [
+        ("postgres://me@db/penstock", "dsn_token: expected a DSN of libSQL"),
+        ("libsql://a.example?authToken=other", "dsn_token: expected one token"),
+        ("libsql://me:geheim@a.example", "dsn: expected libsql://host with its token in dsn_token"),
+    ] {
+        let error = refused("", &[("PENSTOCK_DSN", dsn), ("PENSTOCK_DSN_TOKEN", "geheim")]);
+        assert!(error.contains(helps) && !error.contains("geheim"), "{dsn}: {error}");
+    }
+    let error = refused("", &[("PENSTOCK_DSN_TOKEN", "geheim")]);
+    assert!(
+        error.contains("expected a DSN of libSQL (libsql://host) beside a token, found ./data"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_token_that_others_can_read_on_its_way_is_warned_of() {
+    let warnings = |dsn: &str| {
+        let variables = [("PENSTOCK_DSN", dsn), ("PENSTOCK_DSN_TOKEN", "geheim")];
+        load(None, &variables, SettingFlags::default()).unwrap().warnings.join(" ")
+    };
+    assert!(warnings("http://db.internal:8080").contains("unencrypted"));
+    assert!(!warnings("http://127.0.0.1:8080").contains("unencrypted"));
+}
+
+#[test]
 fn the_gateway_is_not_its_own_provider() {
     for url in ["http://127.0.0.1:8787/v1", "http://localhost:8787/v1"] {
         let error = refused("", &[("OPENAI_API_KEY", "sk-1"), ("OPENAI_BASE_URL", url)]);

@@ -101,3 +101,23 @@ fn neither_is_its_server_reached_with_its_login() {
         choose_beside([None, Some(dsn), None], &[], &control).expect(dsn);
     }
 }
+
+#[test]
+fn nor_is_its_database_of_libsql() {
+    let token = |text: &str| Some(Secret::from(text.to_owned()));
+    let control = Reserved::Libsql { url: "https://penstock.example".to_owned(), token: token("geheim") };
+    let cases = [
+        ("libsql://Penstock.example?authToken=other", "which is the control store"),
+        ("https://penstock.example:443/", "which is the control store"),
+        ("libsql://modules.example?authToken=geheim", "\"the token\", which is the control store's"),
+    ];
+    for (dsn, expected) in cases {
+        let error = choose_beside([None, Some(dsn), None], &[], &control).unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains("geheim"), "{dsn}: {error}");
+    }
+    for dsn in
+        ["libsql://modules.example?authToken=other", "libsql://penstock.example:8443", "sqlite:/data/a.db"]
+    {
+        choose_beside([None, Some(dsn), None], &[], &control).expect(dsn);
+    }
+}

@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use penstock_control::{
-    Alias, Change, ChangeSet, ControlStore, Credential, CredentialStatus, EVERY_PROVIDER, Kept, Provider,
-    Record, Records, Route, RouteMember,
+    Alias, Change, ChangeSet, ControlStore, Credential, CredentialStatus, Dsn, EVERY_PROVIDER, Kept,
+    Provider, Record, Records, Route, RouteMember,
 };
-use penstock_control::{Dsn, Store};
 use penstock_core::{
     Clock, CredentialId, CredentialStrategy, ProviderId, RouteId, RouteStrategy, Secret, SystemClock,
 };
@@ -16,17 +15,17 @@ use penstock_tests::http::PATIENCE;
 use serde_json::{Value, json};
 
 /// The control store, beside the gateways that use it.
-pub(super) struct Store(Store);
+pub(super) struct Store(penstock_control::Store);
 
 impl Store {
     /// The one in a data folder.
     pub(super) async fn in_folder(folder: &Path) -> Result<Self> {
-        Ok(Self(Store::open(&Dsn::Sqlite(folder.join("penstock.db"))).await?))
+        Ok(Self(penstock_control::Store::open(&Dsn::Sqlite(folder.join("penstock.db"))).await?))
     }
 
     /// The one that a URL names.
     pub(super) async fn at(dsn: &str) -> Result<Self> {
-        Ok(Self(Store::open(&Dsn::parse(&Secret::from(dsn.to_owned()))?).await?))
+        Ok(Self(penstock_control::Store::open(&Dsn::parse(&Secret::from(dsn.to_owned()))?).await?))
     }
 
     pub(super) async fn put(&self, seed: Seed) -> Result<()> {

@@ -54,6 +54,7 @@ impl From<ControlError> for Problem {
             | ControlError::TooOld
             | ControlError::Foreign { .. }
             | ControlError::OfGproxy { .. }
+            | ControlError::NotScrubbed(_)
             | ControlError::Corrupt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "store_unusable"),
             ControlError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
         };
