@@ -7,6 +7,7 @@
 #![expect(private_bounds, reason = "stores are public, and what a backend of this crate has to do is not")]
 
 pub mod accounts;
+pub mod bundle;
 pub mod journal;
 pub mod password;
 pub mod seal;

@@ -192,6 +192,10 @@ impl<B: Backend> ControlStore for Store<B> {
         self.take_lease(lease, now).await
     }
 
+    fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
     async fn health(&self) -> Result<(), ControlError> {
         self.version().await.map(drop)
     }
