@@ -13,12 +13,14 @@ use super::{Bundle, BundleError, BundleProblem, VERSION, form};
 
 /// Reads a whole bundle.
 pub(super) fn bundle(root: &Node) -> Result<Bundle, BundleError> {
-    let Content::Map(pairs) = &root.content else {
-        let says = format!(
-            "expected a bundle, an object that starts with penstock: {VERSION}, found {}",
-            root.noun()
-        );
-        return Err(BundleProblem::at(root.line, says).into());
+    let pairs = match &root.content {
+        Content::Map(pairs) => pairs.as_slice(),
+        Content::Null => &[],
+        _ => {
+            let found = root.noun();
+            let says = format!("expected a bundle, an object that starts with penstock: {VERSION}, found {found}");
+            return Err(BundleProblem::at(root.line, says).into());
+        }
     };
     check_version(pairs)?;
     let mut check = Check { problems: Vec::new() };
@@ -260,8 +262,13 @@ impl Check {
     }
 }
 
-/// The place in the list, where that means something.
+/// The place in the list, where that means something, and what tells it from others, where it is not said.
 fn place_it(shape: &Shape, entry: &mut Entry, number: usize) {
+    for field in shape.named_by.iter().filter_map(|name| shape.field(name)) {
+        if let Absent::Text(text) = field.absent {
+            entry.fields.entry(field.name).or_insert_with(|| Given::Plain(text.into()));
+        }
+    }
     for field in shape.fields.iter().filter(|field| matches!(field.absent, Absent::Place)) {
         entry.fields.entry(field.name).or_insert_with(|| Given::Plain(Value::from(number)));
     }

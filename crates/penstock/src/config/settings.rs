@@ -54,6 +54,7 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "blob", default: None, secret: true },
     Setting { name: "provider_table", default: None, secret: false },
     Setting { name: "catalogue", default: None, secret: false },
+    Setting { name: "import_file", default: None, secret: false },
     setting("log_format", "auto"),
 ];
 

@@ -239,7 +239,10 @@ impl Planner<'_> {
             return Err(BundleError(self.problems));
         }
         self.plan.deletes = self.deleted.into_iter().rev().collect();
-        for ((kind, _), row) in self.planned {
+        // in the order in which they are made, which is that of their lists
+        let mut planned: Vec<_> = self.planned.into_iter().collect();
+        planned.sort_by_key(|((kind, id), _)| (*kind, *id < 0, id.abs()));
+        for ((kind, _), row) in planned {
             match crate::Record::read(kind, row) {
                 Ok(record) => self.plan.puts.push(record),
                 Err(error) => return Err(BundleProblem::at(None, error.to_string()).into()),

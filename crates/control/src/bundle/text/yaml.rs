@@ -7,7 +7,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use super::{BundleProblem, Content, DEPTH, Node, Pair, too_deep};
 
 /// Values at the most. Aliases repeat what they name, so that a short text can stand for very many.
-const VALUES: usize = 4_000_000;
+const VALUES: usize = 1_000_000;
 
 pub(super) fn parse(text: &str) -> Result<Node, BundleProblem> {
     let mut builder = Builder::default();
