@@ -85,8 +85,10 @@ pub(crate) enum Command {
         file: PathBuf,
     },
     /// Make the control store what a bundle says, or tell what that would change.
-    #[command(after_help = "Exit status with --plan: 0 nothing to change, 2 there is a difference, 1 failed.\n\n\
-                            Example: penstock apply team.yaml --plan --prune")]
+    #[command(
+        after_help = "Exit status with --plan: 0 nothing to change, 2 there is a difference, 1 failed.\n\n\
+                            Example: penstock apply team.yaml --plan --prune"
+    )]
     Apply {
         /// The bundle in JSON, YAML or TOML; `-` is standard input.
         file: PathBuf,

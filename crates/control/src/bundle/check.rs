@@ -18,7 +18,8 @@ pub(super) fn bundle(root: &Node) -> Result<Bundle, BundleError> {
         Content::Null => &[],
         _ => {
             let found = root.noun();
-            let says = format!("expected a bundle, an object that starts with penstock: {VERSION}, found {found}");
+            let says =
+                format!("expected a bundle, an object that starts with penstock: {VERSION}, found {found}");
             return Err(BundleProblem::at(root.line, says).into());
         }
     };
@@ -141,7 +142,10 @@ impl Check {
     }
 
     fn entry(&mut self, shape: &'static Shape, item: &Node, number: usize, place: &str) -> Option<Entry> {
-        let unnamed = joined(place, &format!("{} {}", shape.list, number + 1));
+        let unnamed = match (shape.list, number) {
+            ("settings", 0) => shape.list.to_owned(),
+            _ => joined(place, &format!("{} {}", shape.list, number + 1)),
+        };
         let mut entry = Entry { line: item.line, ..Entry::default() };
         let pairs = match (&item.content, shape.short.and_then(|short| shape.field(short))) {
             (Content::Map(pairs), _) => pairs,

@@ -58,6 +58,12 @@ impl From<BundleProblem> for BundleError {
 
 /// The known name most like `name`, if any is much alike.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let near = known.map(|known| (strsim::damerau_levenshtein(name, known), known));
+    let known: Vec<_> = known.collect();
+    // the beginning of one name is what people remember
+    let begun = known.iter().find(|known| name.len() >= 4 && known.starts_with(name));
+    if let Some(begun) = begun {
+        return Some(begun);
+    }
+    let near = known.into_iter().map(|known| (strsim::damerau_levenshtein(name, known), known));
     near.filter(|(distance, known)| *distance <= 1 + known.len() / 4).min().map(|(_, known)| known)
 }

@@ -126,7 +126,10 @@ fn a_secret_is_shown_by_no_plan() {
     );
     let changed = shelf.plan(&yaml(&text.replace("hidden", "other")), OPTIONS).unwrap();
     let shown = shown(&changed);
-    assert!(shown.contains("[hidden]") && !shown.contains("sk-other") && !shown.contains("other-"), "{shown}");
+    assert!(
+        shown.contains("[hidden]") && !shown.contains("sk-other") && !shown.contains("other-"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn the_last_administrator_and_the_first_organisation_stay() {
         .unwrap();
     let bundle = yaml("orgs: []\nusers: []");
     let plan = shelf.apply(&bundle, PRUNE).unwrap();
-    assert_eq!(lines(&plan), ["- user bob", "- user second"]);
+    assert_eq!(lines(&plan), ["- user second", "- user bob"]);
     assert_eq!(plan.notes.len(), 2, "{:?}", plan.notes);
     assert!(
         plan.notes[1].contains("kept the user \"root\": it is the last administrator"),

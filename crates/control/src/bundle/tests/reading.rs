@@ -158,7 +158,10 @@ fn what_is_wrong_is_told_in_words() {
             "penstock: 1\nusers: [{name: ada, quotas: [{window: day, limit: lots}]}]",
             "quotas \"day\", limit: expected an amount in US dollars from 0",
         ),
-        ("penstock: 1\nsettings: {retention: 30}", "line 2: settings \"default\": unknown field `retention`"),
+        (
+            "penstock: 1\nsettings: {retention: 30}",
+            "line 2: settings: unknown field `retention`: did you mean `retention_days`?",
+        ),
         ("penstock: 1\nsettings: [{instance: a}, {instance: a}]", "settings \"a\": expected it once"),
     ];
     for (text, expected) in cases {

@@ -31,15 +31,18 @@ pub(in super::super) async fn apply(config: &Config, asked: Asked, json: bool) -
         error => error.into(),
     };
     if asked.plan {
-        let plan = preview(config, &bundle, options).await.map_err(|error| match error.downcast::<ApplyError>() {
-            Ok(error) => cannot(error),
-            Err(error) => error,
+        let plan = preview(config, &bundle, options).await.map_err(|error| {
+            match error.downcast::<ApplyError>() {
+                Ok(error) => cannot(error),
+                Err(error) => error,
+            }
         })?;
         shown::plan(&plan, json)?;
         return Ok(if plan.is_empty() { ExitCode::SUCCESS } else { DIFFERS.into() });
     }
     let store = open_store(config).await?;
-    let applied = bundle::apply(&store, &bundle, options, &actor(), SystemClock.now()).await.map_err(cannot)?;
+    let applied =
+        bundle::apply(&store, &bundle, options, &actor(), SystemClock.now()).await.map_err(cannot)?;
     // the keys are shown before anything else can fail
     shown::applied(&applied, json)?;
     store.close().await?;

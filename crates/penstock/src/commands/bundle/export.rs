@@ -43,13 +43,18 @@ pub(in super::super) async fn export(
             written => written.context("standard output cannot be written")?,
         }
     } else {
-        write(out, &bundle.to_json()).with_context(|| format!("--out: {} cannot be written", out.display()))?;
+        write(out, &bundle.to_json())
+            .with_context(|| format!("--out: {} cannot be written", out.display()))?;
     }
     let count = loaded.records.secrets().count();
     let secrets = match (no_secrets, count) {
-        (true, _) => "references stand in the place of secrets: fill them in before it is imported".to_owned(),
+        (true, _) => {
+            "references stand in the place of secrets: fill them in before it is imported".to_owned()
+        }
         (false, 0) => "it holds no secrets but the digests of keys and passwords".to_owned(),
-        (false, _) => format!("it holds {count} secrets in the open: keep it as you keep them (or leave them out with --no-secrets)"),
+        (false, _) => format!(
+            "it holds {count} secrets in the open: keep it as you keep them (or leave them out with --no-secrets)"
+        ),
     };
     if json && !is_standard {
         let secrets = if no_secrets { 0 } else { count };

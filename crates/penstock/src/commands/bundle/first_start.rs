@@ -30,7 +30,8 @@ pub(in super::super) async fn import_at_first_start(
     let place = || format!("import_file: {} cannot be imported", file.display());
     let bundle = read(file).with_context(place)?;
     let options = PlanOptions { prune: false, references: References::Local(process_environment) };
-    let applied = bundle::apply(store, &bundle, options, &actor(), SystemClock.now()).await.with_context(place)?;
+    let applied =
+        bundle::apply(store, &bundle, options, &actor(), SystemClock.now()).await.with_context(place)?;
     tracing::info!(file = %file.display(), changes = applied.changes.len(), "imported at first start");
     show(config, &applied.keys)?;
     Ok(store.load().await?)
