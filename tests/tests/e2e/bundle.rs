@@ -188,8 +188,9 @@ fn pruning_removes_what_is_not_named_and_never_the_last_administrator() -> Resul
     let pruned = fed(data.path(), &["apply", "-", "--prune"], "penstock: 1\nusers: []\nroutes: []\n")?;
     assert_eq!(
         succeeded(&pruned)?,
-        "- user   ada\n- route  fast\n"
-            .replace("- user   ada\n- route  fast\n", "- route  fast\n- user   ada\n")
+        "- route  fast
+- user   ada
+"
     );
     assert!(
         said(&pruned).contains("kept the user \"root\": it is the last administrator"),
@@ -327,7 +328,7 @@ async fn a_first_start_imports_and_a_second_does_not() -> Result<()> {
 
 async fn admin(gateway: &Gateway, method: Method, path: &str, kind: &str, body: &str) -> Result<Answer> {
     let call = post(gateway.at(&format!("/admin/v1{path}")), body.to_owned()).method(method).key(ADMIN_KEY);
-    call.header("content-type", kind).send().await
+    call.content_type(kind).send().await
 }
 
 #[tokio::test]
