@@ -65,6 +65,13 @@ pub fn get(url: impl Into<String>) -> Call {
 }
 
 impl Call {
+    /// Says of which type the body is.
+    #[must_use]
+    pub fn content_type(mut self, kind: &str) -> Self {
+        self.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(CONTENT_TYPE.as_str()));
+        self.header(CONTENT_TYPE.as_str(), kind)
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {

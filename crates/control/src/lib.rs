@@ -5,6 +5,7 @@
 //! store. Nothing in this crate knows a provider, a dialect's shape or HTTP.
 
 pub mod accounts;
+pub mod bundle;
 pub mod journal;
 pub mod password;
 pub mod seal;

@@ -65,6 +65,20 @@ pub fn hash(password: &Secret<String>) -> Result<Secret<String>, PasswordError> 
 /// Whether this is the password of the hash, compared in constant time. Hashes of other parameters, and
 /// of the siblings Argon2i and Argon2d, are verified as they are.
 pub fn verify(password: &Secret<String>, phc: &str) -> Result<bool, PasswordError> {
+    let hash = read(phc)?;
+    match argon2().verify_password(password.expose().as_bytes(), &hash) {
+        Ok(()) => Ok(true),
+        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Whether that is a hash with which a password could be compared, at a cost that a log-in may have.
+pub fn check(phc: &str) -> Result<(), PasswordError> {
+    read(phc).map(drop)
+}
+
+fn read(phc: &str) -> Result<PasswordHash, PasswordError> {
     let hash = PasswordHash::new(phc).map_err(|_| PasswordError::Malformed)?;
     // before the comparison, which calls these a wrong password
     let sound = Algorithm::new(hash.algorithm.as_str()).is_ok() && hash.salt.is_some() && hash.hash.is_some();
@@ -73,11 +87,7 @@ pub fn verify(password: &Secret<String>, phc: &str) -> Result<bool, PasswordErro
     if memory > LIMIT.0 || passes > LIMIT.1 || lanes > LIMIT.2 {
         return Err(PasswordError::TooCostly { memory, passes, lanes });
     }
-    match argon2().verify_password(password.expose().as_bytes(), &hash) {
-        Ok(()) => Ok(true),
-        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-        Err(error) => Err(failed(error)),
-    }
+    Ok(hash)
 }
 
 /// Spends the time of [`verify`], where there is nothing to compare with.

@@ -71,6 +71,37 @@ pub(crate) enum Command {
     /// Seal the secrets in the control store, or seal them under a new master key.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Write everything that operators edit as a bundle, secrets included.
+    #[command(after_help = "Example: penstock export --out backup.json")]
+    Export {
+        /// The file, made with mode 0600; `-` is standard output.
+        #[arg(long, value_name = "FILE", default_value = "-")]
+        out: PathBuf,
+        /// Leave references in the place of secrets.
+        #[arg(long)]
+        no_secrets: bool,
+    },
+    /// Bring in a bundle; what it does not say stays as it is.
+    #[command(after_help = "Example: penstock --data-dir old export | penstock --data-dir new import -")]
+    Import {
+        /// The bundle in JSON, YAML or TOML; `-` is standard input.
+        file: PathBuf,
+    },
+    /// Make the control store what a bundle says, or tell what that would change.
+    #[command(
+        after_help = "Exit status with --plan: 0 nothing to change, 2 there is a difference, 1 failed.\n\n\
+                            Example: penstock apply team.yaml --plan --prune"
+    )]
+    Apply {
+        /// The bundle in JSON, YAML or TOML; `-` is standard input.
+        file: PathBuf,
+        /// Only print the difference.
+        #[arg(long)]
+        plan: bool,
+        /// Remove what the lists of the bundle do not name.
+        #[arg(long)]
+        prune: bool,
+    },
     /// Look at what was used.
     #[command(subcommand)]
     Usage(UsageCommand),

@@ -7,6 +7,7 @@
 mod access;
 mod admin;
 mod bad_input;
+mod bundle;
 mod clients;
 mod command_line;
 mod control;

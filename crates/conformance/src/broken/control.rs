@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use penstock_control::seal::Keyring;
 use penstock_control::{
     AuditEntry, AuditPage, AuditQuery, Change, ChangeSet, Changes, Committed, ControlError, ControlStore,
     CredentialStatus, Lease, Loaded, LogBatch, LogPage, LogQuery, Pruned, QuotaCost, Retention, RollupQuery,
@@ -250,6 +251,10 @@ impl ControlStore for BrokenStore {
     async fn lease(&self, lease: &Lease, now: Timestamp) -> Result<bool, ControlError> {
         let granted = self.inner.lease(lease, now).await?;
         Ok(granted || self.fault == Fault::LeaseForAll)
+    }
+
+    fn keyring(&self) -> &Keyring {
+        self.inner.keyring()
     }
 
     async fn health(&self) -> Result<(), ControlError> {

@@ -1,5 +1,6 @@
 //! What every control store has to do.
 
+pub mod bundles;
 pub mod changes;
 pub mod deletions;
 pub mod every_kind;
@@ -44,6 +45,7 @@ pub const GROUPS: &[&[Case<dyn Harness>]] = &[
     rollups::CASES,
     logs::CASES,
     shared::CASES,
+    bundles::CASES,
 ];
 
 /// When everything was made.

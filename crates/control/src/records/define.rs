@@ -81,6 +81,12 @@ macro_rules! kinds {
                 use $crate::table::Entity;
                 match self { $(Self::$kind(record) => record.row()),+ }
             }
+
+            /// The record that a row holds.
+            pub(crate) fn read(kind: Kind, row: $crate::table::Row) -> Result<Self, $crate::ControlError> {
+                use $crate::table::Entity;
+                match kind { $(Kind::$kind => $kind::read(row).map(Self::$kind)),+ }
+            }
         }
 
         $(impl From<$kind> for Record {

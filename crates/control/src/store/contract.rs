@@ -9,7 +9,7 @@ use super::query::{
     AuditPage, AuditQuery, LogBatch, LogPage, LogQuery, Pruned, Retention, RollupQuery, UsagePage, UsageQuery,
 };
 use crate::ledger::{CredentialStatus, Lease, QuotaCost, Session, UsageRollup};
-use crate::seal::SealError;
+use crate::seal::{Keyring, SealError};
 use crate::{AuditEntry, ChangeSet, Kind, Records, Settlement};
 
 /// Everything `load` returns: one consistent read.
@@ -241,6 +241,9 @@ pub trait ControlStore: std::fmt::Debug + Send + Sync + 'static {
 
     /// Takes or prolongs a lease; false if another owner has it at `now`.
     async fn lease(&self, lease: &Lease, now: Timestamp) -> Result<bool, ControlError>;
+
+    /// What opens the secrets in its records.
+    fn keyring(&self) -> &Keyring;
 
     /// Whether the store answers.
     async fn health(&self) -> Result<(), ControlError>;

@@ -242,6 +242,10 @@ impl ControlStore for Store {
         self.take_lease(lease, now).await
     }
 
+    fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
     async fn health(&self) -> Result<(), ControlError> {
         self.version().await.map(drop)
     }

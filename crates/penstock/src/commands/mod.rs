@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod bundle;
 mod config;
 mod control;
 mod doctor;
@@ -14,6 +15,7 @@ mod user;
 mod when;
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::CommandFactory;
@@ -33,27 +35,41 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 const COMMAND_LINE: &str = "command line";
 
 /// Does what was asked for.
-pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let json = arguments.json;
     let command = match arguments.command.unwrap_or(Command::Serve) {
-        Command::Version if json => return output::json(&json!({"version": VERSION})),
+        Command::Version if json => {
+            output::json(&json!({"version": VERSION}))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Command::Version => {
             output::line(format!("penstock {VERSION}"));
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "penstock", &mut script);
             output::line(String::from_utf8_lossy(&script).trim_end());
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         command => command,
     };
     let config = Config::load(&arguments.settings, &process_environment);
     if matches!(command, Command::Doctor) {
-        return block_on(doctor::run(config, json));
+        block_on(doctor::run(config, json))?;
+        return Ok(ExitCode::SUCCESS);
     }
     let config = config?;
+    match command {
+        // the one command whose answer may be a status
+        Command::Apply { file, plan, prune } => {
+            block_on(bundle::apply(&config, bundle::Asked { file, plan, prune }, json))
+        }
+        command => run_plain(command, config, json).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn run_plain(command: Command, config: Config, json: bool) -> anyhow::Result<()> {
     match command {
         Command::Serve => block_on(serve::run(config)),
         Command::Config(ConfigCommand::Check) => config::check(&config, json),
@@ -70,14 +86,19 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Key(KeyCommand::List) => block_on(key::list(&config, json)),
         Command::Keys(KeysCommand::Rotate { to_file }) => block_on(keys::rotate(&config, &to_file, json)),
         Command::Keys(KeysCommand::Seal) => block_on(keys::seal(&config, json)),
+        Command::Export { out, no_secrets } => block_on(bundle::export(&config, &out, no_secrets, json)),
+        Command::Import { file } => {
+            let asked = bundle::Asked { file, plan: false, prune: false };
+            block_on(bundle::apply(&config, asked, json)).map(drop)
+        }
         Command::Usage(UsageCommand::Report { by, since, until, user, provider, model }) => {
             block_on(usage::report(&config, usage::Asked { by, since, until, user, provider, model }, json))
         }
-        Command::Doctor | Command::Version | Command::Completions { .. } => Ok(()),
+        Command::Apply { .. } | Command::Doctor | Command::Version | Command::Completions { .. } => Ok(()),
     }
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("the asynchronous runtime could not be started")?.block_on(work)
 }

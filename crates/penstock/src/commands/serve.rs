@@ -26,6 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use super::bundle::import_at_first_start;
 use super::control::{keep_saved, open_or_last_good};
 use super::routing::Router;
 use super::{VERSION, create_data_dir, health};
@@ -64,6 +65,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     }
     let (store, loaded) = open_or_last_good(&config).await?;
     let store = Arc::new(store);
+    let loaded = import_at_first_start(&config, store.as_ref(), loaded).await?;
     let snapshot = Snapshot::new(loaded);
     let keyless = snapshot.is_keyless();
     refuse_open_to_all(&config, keyless)?;

@@ -69,6 +69,8 @@ pub(crate) struct Config {
     pub(crate) control: Dsn,
     /// What seals the secrets in it.
     pub(crate) keyring: Arc<Keyring>,
+    /// The bundle that a new store starts with.
+    pub(crate) import_file: Option<PathBuf>,
     pub(crate) storage: StorageSettings,
     /// The name of this gateway among several.
     pub(crate) instance: Arc<str>,
@@ -150,6 +152,7 @@ impl Config {
             listen,
             control,
             keyring: Arc::new(keyring::keyring(&values)?),
+            import_file: values.url("import_file").map(|path| PathBuf::from(path.expose())),
             storage,
             data_dir,
             admin_key: admin_key.map(|key| KeyDigest::of(key.expose().trim())),

@@ -60,6 +60,7 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "catalogue", default: None, secret: false },
     Setting { name: "instance_id", default: None, secret: false },
     setting("retention.interval", "10m"),
+    Setting { name: "import_file", default: None, secret: false },
     setting("log_format", "auto"),
 ];
 
@@ -76,6 +77,8 @@ const GPROXY_VARIABLES: &[(&str, &str)] = &[
     ("master_key", "GPROXY_MASTER_KEY"),
     ("kv", "GPROXY_REDIS_URL"),
     ("instance_id", "GPROXY_INSTANCE_ID"),
+    ("import_file", "GPROXY_IMPORT_FILE"),
+    ("persistence", "GPROXY_PERSISTENCE"),
     ("max_attempts", "GPROXY_MAX_ATTEMPTS"),
     ("max_in_flight", "GPROXY_MAX_IN_FLIGHT"),
 ];

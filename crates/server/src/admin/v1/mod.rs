@@ -2,15 +2,17 @@
 
 mod auth;
 mod body;
+mod bundle;
 mod keys;
 mod problem;
 mod usage;
 mod users;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{get, patch};
+use axum::routing::{get, patch, post};
 
 use http::HeaderValue;
 use http::header::CACHE_CONTROL;
@@ -28,6 +30,8 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/users/{user}/keys", get(keys::list::handle).post(keys::create::handle))
         .route("/users/{user}/keys/{key}", patch(keys::update::handle).delete(keys::delete::handle))
         .route("/usage", get(usage::list::handle))
+        .route("/apply", post(bundle::apply::handle).layer(DefaultBodyLimit::max(bundle::LARGEST)))
+        .route("/export", get(bundle::export::handle))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(map_response(private))

@@ -1,0 +1,57 @@
+//! Bundles: the whole control plane in one text, by names instead of ids.
+//!
+//! A [`Bundle`] is read from JSON, YAML or TOML, or [exported](Bundle::export) from records; [`plan`] says
+//! what it would change, and [`apply`] changes it, in one transaction. What holds: what a bundle does not say
+//! stays as it is, unless pruning was asked for; applied twice, the second time changes nothing; exports of
+//! equal contents are equal in every byte; no secret is shown in an error, a plan or the audit trail.
+//!
+//! What a bundle can say is data, in [`shape`]; `docs/reference/bundle.md` writes it down.
+
+mod apply;
+mod check;
+mod entry;
+mod export;
+mod form;
+mod plan;
+mod problem;
+mod reference;
+mod shape;
+mod text;
+mod write;
+
+use std::collections::BTreeMap;
+
+pub use self::apply::{Actor, Applied, ApplyError, apply};
+use self::entry::Entry;
+pub use self::export::Secrets;
+pub use self::plan::{Action, FieldChange, MadeKey, Plan, PlanOptions, PlannedChange, plan};
+pub use self::problem::{BundleError, BundleProblem};
+pub use self::reference::References;
+pub use self::text::Format;
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// Records by their names. Sections that it does not have are none of its business.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bundle {
+    sections: BTreeMap<&'static str, Vec<Entry>>,
+}
+
+impl Bundle {
+    /// Reads a bundle. All that is wrong with it is told at once.
+    pub fn read(text: &str, format: Format) -> Result<Self, BundleError> {
+        check::bundle(&text::parse(text, format)?)
+    }
+
+    /// As JSON, in the one way in which it is written. It may hold secrets in the open: it is for a file of
+    /// its owner, or for an administrator.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! `penstock export`, `import` and `apply`: the control plane as one text.
+
+mod apply;
+mod export;
+mod first_start;
+mod shown;
+
+pub(super) use self::apply::{Asked, apply};
+pub(super) use self::export::export;
+pub(super) use self::first_start::import_at_first_start;
+
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::Context;
+use penstock_control::bundle::{Actor, Bundle, Format};
+
+use super::COMMAND_LINE;
+
+/// Standard input or output, in place of a file's name.
+const STANDARD: &str = "-";
+
+/// Bytes of a bundle at the most; more would fill the memory before it is refused.
+const LARGEST: u64 = 256 << 20;
+
+fn actor() -> Actor {
+    Actor { name: COMMAND_LINE.to_owned(), ..Actor::default() }
+}
+
+/// Reads a bundle from a file, or from standard input.
+fn read(path: &Path) -> anyhow::Result<Bundle> {
+    let shown = name(path);
+    let mut text = String::new();
+    let bytes = if path == Path::new(STANDARD) {
+        std::io::stdin().lock().take(LARGEST + 1).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
+    };
+    let bytes = bytes.with_context(|| format!("{shown} cannot be read"))?;
+    if bytes as u64 > LARGEST {
+        anyhow::bail!("{shown}: expected a bundle of at most {LARGEST} bytes");
+    }
+    let format = Format::of_name(&shown).unwrap_or_else(|| Format::of_text(&text));
+    // what is wrong stands in lines of its own
+    Bundle::read(&text, format).map_err(|error| anyhow::anyhow!("{shown} cannot be applied:\n{error}"))
+}
+
+fn name(path: &Path) -> String {
+    if path == Path::new(STANDARD) { "standard input".to_owned() } else { path.display().to_string() }
+}

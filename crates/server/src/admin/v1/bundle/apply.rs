@@ -1,0 +1,97 @@
+//! `POST /admin/v1/apply`
+
+use axum::Json;
+use axum::extract::State;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use penstock_control::bundle::{self, Bundle, Format, MadeKey, PlanOptions, PlannedChange, References};
+use serde::{Deserialize, Serialize};
+
+use super::actor;
+use crate::Shared;
+use crate::admin::v1::auth::Admin;
+use crate::admin::v1::body::QueryString;
+use crate::admin::v1::problem::Problem;
+
+/// What is asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct Asked {
+    /// Whether the difference is only told.
+    #[serde(default)]
+    plan: bool,
+    /// Whether what the lists of the bundle do not name is removed.
+    #[serde(default)]
+    prune: bool,
+}
+
+/// What changed, or would change.
+#[derive(Serialize)]
+pub(in super::super) struct Answer {
+    version: u64,
+    changes: Vec<PlannedChange>,
+    notes: Vec<String>,
+    keys: Vec<KeyView>,
+}
+
+/// A key that was made, which is shown this once.
+#[derive(Serialize)]
+struct KeyView {
+    user: String,
+    label: Option<String>,
+    prefix: String,
+    key: String,
+}
+
+impl From<MadeKey> for KeyView {
+    fn from(made: MadeKey) -> Self {
+        // the one time it is shown
+        Self { user: made.user, label: made.label, prefix: made.prefix, key: made.key.expose().clone() }
+    }
+}
+
+/// Makes the records what a bundle says, or tells what that would change.
+pub(in super::super) async fn handle(
+    _: Admin,
+    State(state): State<Shared>,
+    QueryString(asked): QueryString<Asked>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Answer>, Problem> {
+    let format = format(&headers)?;
+    let text = std::str::from_utf8(&body).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "unreadable", format!("the body is no text: {error}"))
+    })?;
+    let bundle = Bundle::read(text, format).map_err(|error| Problem::invalid(error.to_string()))?;
+    // who calls from elsewhere may not read the files and variables of this machine
+    let options = PlanOptions { prune: asked.prune, references: References::Refused };
+    let (store, now) = (state.parts.store.as_ref(), state.parts.gateway.now());
+    if asked.plan {
+        let plan = bundle.preview(store, options, now).await?;
+        let version = plan.based_on();
+        return Ok(Json(Answer { version, changes: plan.changes, notes: plan.notes, keys: Vec::new() }));
+    }
+    let applied = bundle::apply(store, &bundle, options, &actor(), now).await?;
+    state.parts.live.refresh(store).await?;
+    let keys = applied.keys.into_iter().map(KeyView::from).collect();
+    Ok(Json(Answer { version: applied.version, changes: applied.changes, notes: applied.notes, keys }))
+}
+
+/// By the content type; JSON if there is none.
+fn format(headers: &HeaderMap) -> Result<Format, Problem> {
+    let given = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let kind = given.map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    match kind.as_deref() {
+        None | Some("application/json") => Ok(Format::Json),
+        Some("application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml") => Ok(Format::Yaml),
+        Some("application/toml" | "text/toml") => Ok(Format::Toml),
+        Some(other) => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            format!(
+                "content-type: expected application/json, application/yaml or application/toml, found {other:?}"
+            ),
+        )),
+    }
+}
