@@ -52,9 +52,7 @@ fn failures_in_a_row_open_a_breaker_and_a_success_between_them_does_not() {
     for _ in 0..5 {
         fail(&health, NOW);
         fail(&health, NOW);
-        succeed(&health, NOW);
-        succeed(&health, NOW);
-        succeed(&health, NOW);
+        (0..4).for_each(|_| succeed(&health, NOW));
     }
     assert_eq!(health.condition("m", NOW), Condition::Ready);
     (0..3).for_each(|_| fail(&health, NOW));

@@ -41,7 +41,8 @@ async fn fail_through(gateway: &Gateway, upstream: &ScriptedUpstream, store: &St
     asked_no_more(upstream);
     let aside = ["a credential is left alone", "\"limited\"", "rate_limited"];
     assert_eq!(said(gateway, &aside)?, 1, "{}", gateway.log()?);
-    for (credential, reason) in [("\"broken\"", "server_error"), ("\"dead\"", "broken")] {
+    for (name, reason) in [("broken", "server_error"), ("dead", "broken")] {
+        let credential = &format!("\"credential\":\"{name}\"");
         assert_eq!(said(gateway, &["a breaker is open", credential, reason])?, 1, "{}", gateway.log()?);
         assert_eq!(said(gateway, &["an attempt failed", credential, "\"four\""])?, 2);
     }
