@@ -11,7 +11,7 @@ const SETTINGS: BreakerSettings = BreakerSettings {
     consecutive_failures: 3,
     error_rate: 0.5,
     min_requests: 10,
-    window: Duration::from_secs(60),
+    window: Duration::from_mins(1),
     cool_down: Duration::from_secs(5),
     max_cool_down: Duration::from_secs(15),
 };
