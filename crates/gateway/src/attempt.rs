@@ -136,7 +136,7 @@ pub(crate) async fn attempt(
             break;
         }
         // others may have found out in the meantime that it must not be asked
-        let Some(permit) = enter(&candidate, exchange, shared.clock.now()) else {
+        let Ok(permit) = enter(&candidate, exchange, shared.clock.now()) else {
             shut = true;
             continue;
         };
@@ -189,17 +189,24 @@ pub(crate) async fn attempt(
     }
 }
 
-/// A place with the candidate's credential; `None` if it must not be asked, and `Some(None)` if it has none,
-/// since how an own key fares is its owner's business.
-fn enter<'a>(candidate: &'a Candidate, exchange: &Exchange, now: Timestamp) -> Option<Option<Permit<'a>>> {
-    let Some(credential) = &candidate.credential else { return Some(None) };
+/// The candidate must not be asked.
+struct Shut;
+
+/// A place with the candidate's credential; none where it has none, since how an own key fares is its owner's
+/// business.
+fn enter<'a>(
+    candidate: &'a Candidate,
+    exchange: &Exchange,
+    now: Timestamp,
+) -> Result<Option<Permit<'a>>, Shut> {
+    let Some(credential) = &candidate.credential else { return Ok(None) };
     let Credential { limits, health, .. } = &**credential;
-    let permit = health.enter(&candidate.model, &candidate.provider.breaker, now)?;
+    let permit = health.enter(&candidate.model, &candidate.provider.breaker, now).ok_or(Shut)?;
     let counts = candidate.provider.credential_strategy == Some(CredentialStrategy::LeastUsed);
     if (counts || !limits.are_none()) && !health.spend(*limits, exchange.envelope.estimated_input, now) {
-        return None;
+        return Err(Shut);
     }
-    Some(Some(permit))
+    Ok(Some(permit))
 }
 
 /// Every attempt is counted and logged; one that succeeds at once says nothing that the access log does not.

@@ -21,12 +21,15 @@ pub enum Identity {
     Configured(Arc<str>, Arc<str>),
 }
 
+/// What is known of each of something.
+type Known<Key, What> = Mutex<HashMap<Key, Arc<What>>>;
+
 /// See the module. Its locks are taken when a configuration is made, and by whoever shares the states.
 #[derive(Debug)]
 pub struct Board {
-    credentials: Mutex<HashMap<Identity, Arc<CredentialHealth>>>,
-    latencies: Mutex<HashMap<(Arc<str>, Arc<str>), Arc<Latency>>>,
-    turns: Mutex<HashMap<(&'static str, Arc<str>), Arc<AtomicUsize>>>,
+    credentials: Known<Identity, CredentialHealth>,
+    latencies: Known<(Arc<str>, Arc<str>), Latency>,
+    turns: Known<(&'static str, Arc<str>), AtomicUsize>,
     reports: Arc<Reports>,
 }
 
@@ -122,6 +125,6 @@ impl Board {
     }
 }
 
-fn kept<K: Eq + Hash, V: Default>(all: &Mutex<HashMap<K, Arc<V>>>, key: K) -> Arc<V> {
+fn kept<K: Eq + Hash, V: Default>(all: &Known<K, V>, key: K) -> Arc<V> {
     Arc::clone(lock(all).entry(key).or_default())
 }

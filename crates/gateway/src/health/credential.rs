@@ -247,8 +247,12 @@ impl CredentialHealth {
             )
         };
         if from != to {
-            from.into_iter().for_each(|state| gauge(state).decrement(1.0));
-            to.into_iter().for_each(|state| gauge(state).increment(1.0));
+            if let Some(state) = from {
+                gauge(state).decrement(1.0);
+            }
+            if let Some(state) = to {
+                gauge(state).increment(1.0);
+            }
         }
     }
 

@@ -11,7 +11,7 @@ const SETTINGS: BreakerSettings = BreakerSettings {
     consecutive_failures: 3,
     error_rate: 0.5,
     min_requests: 10,
-    window: Duration::from_secs(60),
+    window: Duration::from_mins(1),
     cool_down: Duration::from_secs(5),
     max_cool_down: Duration::from_secs(15),
 };
@@ -52,9 +52,7 @@ fn failures_in_a_row_open_a_breaker_and_a_success_between_them_does_not() {
     for _ in 0..5 {
         fail(&health, NOW);
         fail(&health, NOW);
-        succeed(&health, NOW);
-        succeed(&health, NOW);
-        succeed(&health, NOW);
+        (0..4).for_each(|_| succeed(&health, NOW));
     }
     assert_eq!(health.condition("m", NOW), Condition::Ready);
     (0..3).for_each(|_| fail(&health, NOW));

@@ -52,7 +52,7 @@ impl Router {
 
     fn make(&self, last: &mut Last, records: &Records) -> Routing {
         let (mut spec, problems) = self.config.routing.clone().with_records(records, &self.config.keyring);
-        let mut problems: Vec<_> = problems.into_iter().map(told).collect();
+        let mut problems: Vec<_> = problems.iter().map(told).collect();
         let mut withheld = BTreeSet::new();
         spec.providers.retain(|provider| {
             let refused = self.config.refuse_self(provider).err();
@@ -65,7 +65,7 @@ impl Router {
         });
         spec.withheld.append(&mut withheld);
         let (routing, left_out) = Routing::build(spec, &self.config.table, &self.board);
-        problems.extend(left_out.into_iter().map(told));
+        problems.extend(left_out.iter().map(told));
         for (problem, weight) in &problems {
             // once, and not with every change of something else
             if !last.said.contains(problem) {
@@ -90,7 +90,7 @@ enum Weight {
     Odd,
 }
 
-fn told(problem: RoutingError) -> (String, Weight) {
+fn told(problem: &RoutingError) -> (String, Weight) {
     let weight = match problem {
         RoutingError::Hidden { .. } | RoutingError::EmptyRoute(_) => Weight::Odd,
         _ => Weight::LeftOut,

@@ -41,7 +41,8 @@ async fn fail_through(gateway: &Gateway, upstream: &ScriptedUpstream, store: &St
     asked_no_more(upstream);
     let aside = ["a credential is left alone", "\"limited\"", "rate_limited"];
     assert_eq!(said(gateway, &aside)?, 1, "{}", gateway.log()?);
-    for (credential, reason) in [("\"broken\"", "server_error"), ("\"dead\"", "broken")] {
+    for (name, reason) in [("broken", "server_error"), ("dead", "broken")] {
+        let credential = &format!("\"credential\":\"{name}\"");
         assert_eq!(said(gateway, &["a breaker is open", credential, reason])?, 1, "{}", gateway.log()?);
         assert_eq!(said(gateway, &["an attempt failed", credential, "\"four\""])?, 2);
     }
@@ -56,6 +57,16 @@ async fn fail_through(gateway: &Gateway, upstream: &ScriptedUpstream, store: &St
     Ok(())
 }
 
+/// Waits until a gateway knows of all three.
+async fn heard(gateway: &Gateway) -> Result<()> {
+    let start = Instant::now();
+    while said(gateway, &["a credential's state was reported"])? < 3 {
+        ensure!(start.elapsed() < PATIENCE, "{}", gateway.log()?);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn no_client_sees_a_failing_credential_and_a_restart_forgets_nothing() -> Result<()> {
     let upstream = ScriptedUpstream::start().await?;
@@ -66,7 +77,7 @@ async fn no_client_sees_a_failing_credential_and_a_restart_forgets_nothing() -> 
     ensure!(gateway.greeting().contains("four (record)"), "{}", gateway.greeting());
     fail_through(&gateway, &upstream, &store).await?;
     let gateway = Builder::on(gateway.kill()?).set("max_attempts", "4").start().await?;
-    assert_eq!(said(&gateway, &["a credential's state was reported"])?, 3, "{}", gateway.log()?);
+    heard(&gateway).await?;
     requests(&gateway, "fast", 12).await?;
     asked_no_more(&upstream);
     store.close().await
@@ -85,11 +96,7 @@ async fn another_node_knows_what_one_has_found_out() -> Result<()> {
     let node = async || Builder::new()?.set("max_attempts", "4").set("dsn", &dsn).start().await;
     let nodes = [node().await?, node().await?];
     fail_through(&nodes[0], &upstream, &store).await?;
-    let start = Instant::now();
-    while said(&nodes[1], &["a credential's state was reported"])? < 3 {
-        ensure!(start.elapsed() < PATIENCE, "{}", nodes[1].log()?);
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    heard(&nodes[1]).await?;
     requests(&nodes[1], "fast", 12).await?;
     asked_no_more(&upstream);
     store.close().await
