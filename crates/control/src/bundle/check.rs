@@ -101,14 +101,12 @@ impl Check {
     }
 
     fn list(&mut self, shape: &'static Shape, node: &Node, place: &str) -> Vec<Entry> {
-        match &node.content {
-            Content::List(items) => self.entries(shape, items, place),
-            _ => {
-                let says = format!("expected a list, found {}", node.noun());
-                self.report(node.line, &joined(place, shape.list), says);
-                Vec::new()
-            }
+        if let Content::List(items) = &node.content {
+            return self.entries(shape, items, place);
         }
+        let says = format!("expected a list, found {}", node.noun());
+        self.report(node.line, &joined(place, shape.list), says);
+        Vec::new()
     }
 
     fn entries(&mut self, shape: &'static Shape, items: &[Node], place: &str) -> Vec<Entry> {
@@ -167,7 +165,7 @@ impl Check {
             }
         };
         // the name first, so that what is wrong with the rest is told under it
-        let place = self.name(shape, pairs, &unnamed, place);
+        let place = Self::name(shape, pairs, &unnamed, place);
         let before = self.problems.len();
         self.twice(&place, pairs);
         for pair in pairs {
@@ -179,7 +177,7 @@ impl Check {
         (self.problems.len() == before || !entry.name(shape).is_empty()).then_some(entry)
     }
 
-    fn name(&self, shape: &'static Shape, pairs: &[Pair], unnamed: &str, place: &str) -> String {
+    fn name(shape: &'static Shape, pairs: &[Pair], unnamed: &str, place: &str) -> String {
         let mut named = Entry::default();
         for pair in pairs.iter().filter(|pair| shape.named_by.contains(&pair.key.as_str())) {
             if let Some(field) = shape.field(&pair.key)
@@ -257,8 +255,8 @@ impl Check {
                 self.report(entry.line, place, format!("expected `{name}`, found nothing"));
             }
         }
-        let tells_key = |name: &&str| !matches!(entry.fields.get(name), None | Some(Given::Null));
-        if shape.list == "keys" && !shape.named_by.iter().any(|name| tells_key(&name)) {
+        let tells_key = |name: &&'static str| !matches!(entry.fields.get(name), None | Some(Given::Null));
+        if shape.list == "keys" && !shape.named_by.iter().any(tells_key) {
             let says =
                 "expected key, digest or sealed, or a label, by which a key that is made now is found again";
             self.report(entry.line, place, says);

@@ -36,7 +36,10 @@ impl Bundle {
 
 /// The ids of records by what they belong to.
 #[derive(Debug, Default)]
-pub(super) struct Index(HashMap<(Kind, Option<(Kind, i64)>), Vec<i64>>);
+pub(super) struct Index(HashMap<Belonging, Vec<i64>>);
+
+/// A kind of records, and the record that they belong to.
+type Belonging = (Kind, Option<(Kind, i64)>);
 
 impl Index {
     pub(super) fn of(records: &Records) -> Self {
@@ -51,7 +54,9 @@ impl Index {
             shape.lists.iter().for_each(|list| add(list, records, seen, index));
         }
         let (mut index, mut seen) = (Self::default(), BTreeSet::new());
-        SECTIONS.into_iter().for_each(|shape| add(shape, records, &mut seen, &mut index));
+        for shape in SECTIONS {
+            add(shape, records, &mut seen, &mut index);
+        }
         index
     }
 
@@ -158,9 +163,8 @@ impl Export<'_> {
         for field in shape.fields {
             let given = match field.form {
                 // of a key, the digest is kept, and perhaps the sealed key
-                Form::Key => None,
+                Form::Key | Form::Secret => None,
                 Form::Password => self.password(field, shape, row),
-                Form::Secret => None,
                 Form::Org | Form::Team | Form::Provider | Form::RuleSet => Some(self.name_of(field, row)),
                 _ => Some(plain(shape, field, row)),
             };

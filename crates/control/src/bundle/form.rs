@@ -46,7 +46,7 @@ pub(super) fn read(field: &Field, node: &Node) -> Result<Given, Refusal> {
         }
         Form::Name | Form::Org | Form::Team | Form::Provider | Form::RuleSet | Form::ProviderName => {
             let name = text.filter(|_| shown).ok_or_else(|| refused("a name, as a text"))?;
-            check_name(form, name).map_err(|expected| refused(expected))?;
+            check_name(form, name).map_err(&refused)?;
             plain(name.into())
         }
         Form::Url => {
@@ -153,7 +153,7 @@ fn word(words: &[&str], text: Option<&str>, refused: &dyn Fn(&str) -> Refusal) -
     }
     let Refusal(mut says) = refused(&format!("one of {}", words.join(", ")));
     if let Some(near) = text.and_then(|text| nearest(text, words.iter().copied())) {
-        says.push_str(&format!(": did you mean `{near}`?"));
+        says = format!("{says}: did you mean `{near}`?");
     }
     Err(Refusal(says))
 }

@@ -60,6 +60,7 @@ impl Shape {
 }
 
 /// The rows of one table.
+#[expect(clippy::struct_field_names, reason = "the rows of a table are what it is")]
 #[derive(Clone)]
 pub(super) struct Rows {
     pub(super) shape: &'static Shape,

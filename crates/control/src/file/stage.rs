@@ -4,7 +4,7 @@
 pub(super) fn stage(_: &'static str) {}
 
 #[cfg(test)]
-pub(super) use self::counted::stage;
+pub(super) use self::counted::{LAST, stage};
 
 #[cfg(test)]
 mod counted {
@@ -28,5 +28,3 @@ mod counted {
         }
     }
 }
-#[cfg(test)]
-pub(super) use self::counted::LAST;

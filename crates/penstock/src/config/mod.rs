@@ -246,14 +246,12 @@ fn control(values: &settings::Values, data_dir: &Path) -> Result<Dsn, ConfigErro
 
 /// Its name, or one that no other gateway has.
 fn instance(values: &settings::Values) -> Result<Arc<str>, ConfigError> {
-    match values.find("instance_id") {
-        Some(_) => Ok(values.text("instance_id")?.trim().into()),
-        None => {
-            let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-            let host = if host.trim().is_empty() { "unknown host" } else { host.trim() };
-            Ok(format!("{host}/{}", std::process::id()).into())
-        }
+    if values.find("instance_id").is_some() {
+        return Ok(values.text("instance_id")?.trim().into());
     }
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "unknown host" } else { host.trim() };
+    Ok(format!("{host}/{}", std::process::id()).into())
 }
 
 fn journal(values: &settings::Values) -> Result<JournalOptions, ConfigError> {

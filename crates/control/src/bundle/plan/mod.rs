@@ -84,11 +84,14 @@ struct Planner<'a> {
     /// Records that the bundle names.
     seen: HashSet<(Kind, i64)>,
     /// The lists that the bundle has, by what they belong to.
-    present: Vec<(&'static Shape, Option<(Kind, i64)>, String)>,
+    present: Vec<Present>,
     deleted: BTreeSet<(Kind, i64)>,
     problems: Vec<BundleProblem>,
     plan: Plan,
 }
+
+/// A list, the record that it belongs to, and where it stands.
+type Present = (&'static Shape, Option<(Kind, i64)>, String);
 
 impl Planner<'_> {
     fn report(&mut self, line: Option<usize>, place: &str, says: impl Into<String>) {

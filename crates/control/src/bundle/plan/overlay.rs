@@ -48,6 +48,7 @@ impl Planner<'_> {
 
     /// One field: `None` if it cannot be, an empty list if it is so already.
     #[expect(clippy::too_many_arguments, reason = "a field, what is said of it, and where")]
+    #[expect(clippy::option_option, reason = "it could be read, and if so, whether anything is to change")]
     fn field(
         &mut self,
         shape: &'static Shape,

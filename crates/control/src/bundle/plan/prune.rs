@@ -164,6 +164,8 @@ fn children() -> Vec<(&'static Shape, Option<&'static str>)> {
         shape.lists.iter().for_each(|list| add(list, all));
     }
     let mut all = Vec::new();
-    SECTIONS.into_iter().for_each(|shape| add(shape, &mut all));
+    for shape in SECTIONS {
+        add(shape, &mut all);
+    }
     all
 }

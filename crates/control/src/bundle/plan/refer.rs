@@ -46,7 +46,7 @@ impl Planner<'_> {
             let known = self.names(kind);
             let mut says = format!("expected {} in the bundle or the store, found {name:?}", article(kind));
             if let Some(near) = nearest(name, known.iter().map(String::as_str)) {
-                says.push_str(&format!(": did you mean {near:?}?"));
+                says = format!("{says}: did you mean {near:?}?");
             }
             self.report(entry.line, &joined(&spot.place, field.name), says);
         }

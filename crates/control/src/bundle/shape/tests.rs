@@ -11,7 +11,9 @@ fn all() -> Vec<&'static Shape> {
         shape.lists.iter().for_each(|list| with(list, found));
     }
     let mut found = Vec::new();
-    SECTIONS.into_iter().for_each(|shape| with(shape, &mut found));
+    for shape in SECTIONS {
+        with(shape, &mut found);
+    }
     found
 }
 

@@ -23,7 +23,7 @@ fn value(field: &'static Field) -> BoxedStrategy<Value> {
             select(&NAMES).prop_map(Value::from).boxed()
         }
         Form::Org => Just(Value::from("default")).boxed(),
-        Form::Team => return Just(Value::Null).boxed(),
+        Form::Team | Form::Password => return Just(Value::Null).boxed(),
         Form::Url => "https?://[a-z]{1,9}(:[0-9]{1,4})?(/[a-z]{0,5})?".prop_map(Value::String).boxed(),
         Form::Pattern => "[a-z]{1,3}(\\.\\*|\\([0-9]\\)|\\[x-z\\]){0,2}".prop_map(Value::String).boxed(),
         Form::Flag => any::<bool>().prop_map(Value::Bool).boxed(),
@@ -48,7 +48,6 @@ fn value(field: &'static Field) -> BoxedStrategy<Value> {
         Form::Word(words) => select(words()).prop_map(Value::from).boxed(),
         Form::Moment => (0_i64..4_000_000_000_000).prop_map(super::super::form::written_moment).boxed(),
         Form::Secret | Form::Key => "sk-[a-zA-Z0-9]{20}".prop_map(Value::String).boxed(),
-        Form::Password => return Just(Value::Null).boxed(),
         Form::Digest => "[a-z]{6}".prop_map(|key| KeyDigest::of(&key).to_string().into()).boxed(),
     };
     match field.absent {

@@ -34,6 +34,7 @@ fn every_field_is_known_to_the_docs() {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of all that can be wrong")]
 #[test]
 fn what_is_wrong_is_told_in_words() {
     let cases = [

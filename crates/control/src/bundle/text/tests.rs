@@ -82,9 +82,11 @@ fn the_format_is_found_out() {
 
 #[test]
 fn faults_are_told_with_their_line_and_without_the_text() {
-    let bomb: String =
-        (1..12).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", "))).collect();
-    let bomb = format!("a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n{bomb}");
+    let mut bomb = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n".to_owned();
+    for n in 1..12 {
+        let tenfold = vec![format!("*a{}", n - 1); 10].join(", ");
+        bomb = format!("{bomb}a{n}: &a{n} [{tenfold}]\n");
+    }
     let nested = "[".repeat(5_000);
     let closed = format!("{}{}", "[".repeat(500), "]".repeat(500));
     let cases = [
