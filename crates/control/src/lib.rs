@@ -7,7 +7,9 @@
 #![expect(private_bounds, reason = "stores are public, and what a backend of this crate has to do is not")]
 
 pub mod accounts;
+pub mod administrator;
 pub mod journal;
+pub mod login;
 pub mod password;
 pub mod seal;
 pub mod sql;

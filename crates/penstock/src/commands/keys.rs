@@ -13,7 +13,6 @@ use penstock_control::{AuditEntry, ControlStore, saved};
 use penstock_core::Secret;
 use serde_json::json;
 
-use super::COMMAND_LINE;
 use crate::config::Config;
 use crate::config::keyring::master_key;
 use crate::output;
