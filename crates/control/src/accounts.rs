@@ -4,8 +4,8 @@ use penstock_core::{KeyId, OrgId, Secret, Timestamp, UserId};
 use serde_json::{Value, json};
 
 use crate::{
-    AuditEntry, Change, ChangeSet, ControlError, ControlStore, KeyDigest, Kind, Permission, Record, Records, Scope,
-    User, UserKey, generate_key,
+    AuditEntry, Change, ChangeSet, ControlError, ControlStore, KeyDigest, Kind, Permission, Record, Records,
+    Scope, User, UserKey, generate_key,
 };
 
 /// The tier of a key that opens the admin API and nothing else, as the first one does. It does not end open
@@ -126,7 +126,8 @@ pub async fn add_user(
         updated_at: now,
     };
     let after = json!({"name": new.name, "is_admin": new.is_admin, "permissions": new.permissions});
-    let entry = Actor::named(COMMAND_LINE).did("user.create", format!("user {}", new.name), None, Some(after));
+    let entry =
+        Actor::named(COMMAND_LINE).did("user.create", format!("user {}", new.name), None, Some(after));
     let mut changes = ChangeSet::of(Change::Put(Record::User(user))).audited(entry);
     changes.changes.extend(grants(UserId(-1), &new.permissions, now)?);
     let made = store.commit(&changes).await?;
@@ -209,7 +210,8 @@ pub async fn revoke_key(
             Some(user) => key_target(found, user),
             None => format!("key {}", found.prefix),
         };
-        let entry = Actor::named(COMMAND_LINE).did("key.update", target, Some(shown(found)), Some(shown(&revoked)));
+        let entry =
+            Actor::named(COMMAND_LINE).did("key.update", target, Some(shown(found)), Some(shown(&revoked)));
         let changes = ChangeSet::of(Change::Put(Record::UserKey(revoked.clone())));
         match store.commit(&changes.based_on(loaded.version).audited(entry)).await {
             Ok(_) => return Ok(revoked),
@@ -223,8 +225,7 @@ pub async fn revoke_key(
 pub async fn delete_key(store: &dyn ControlStore, key: KeyId) -> Result<(), AccountError> {
     let found = store.load().await?.records.keys.get(key).cloned();
     let target = found.as_ref().map_or_else(|| format!("key {key}"), |key| format!("key {}", key.prefix));
-    let entry =
-        Actor::named(COMMAND_LINE).did("key.delete", target, found.as_deref().map(shown), None);
+    let entry = Actor::named(COMMAND_LINE).did("key.delete", target, found.as_deref().map(shown), None);
     store.commit(&ChangeSet::of(Change::Delete(Kind::UserKey, key.0)).audited(entry)).await?;
     Ok(())
 }

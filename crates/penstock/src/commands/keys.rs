@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use penstock_control::accounts::COMMAND_LINE;
 use penstock_control::seal::{Keyring, MasterKey};
 use penstock_control::sql::SqlStore;
 use penstock_control::{AuditEntry, ControlStore, saved};

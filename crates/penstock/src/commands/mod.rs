@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod administrator;
 mod config;
 mod control;
 mod doctor;

@@ -21,6 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use super::administrator::let_administrator_in;
 use super::control::{keep_saved, open_or_last_good};
 use super::{VERSION, create_data_dir};
 use crate::config::Config;
@@ -53,9 +54,9 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     }
     let (store, loaded) = open_or_last_good(&config).await?;
     let store = Arc::new(store);
-    let snapshot = Snapshot::new(loaded);
-    let keyless = snapshot.is_keyless();
+    let keyless = Snapshot::new(loaded.clone()).is_keyless();
     refuse_open_to_all(&config, keyless)?;
+    let snapshot = Snapshot::new(let_administrator_in(&config, store.as_ref(), loaded).await?);
     let metrics = metrics()?;
     let storage = OpenStorage::open(&config.storage).await?;
     let adapter = storage.adapter();
@@ -101,6 +102,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         live: live.clone(),
         journal: journal.clone(),
         admin_key: config.admin_key,
+        insecure_cookies: config.insecure_cookies,
+        table: config.table.clone(),
         limits: config.limits,
         metrics,
         version: VERSION,

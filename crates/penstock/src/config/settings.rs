@@ -29,6 +29,9 @@ const SETTINGS: &[Setting] = &[
     setting("port", "8787"),
     setting("data_dir", "./data"),
     Setting { name: "admin_key", default: None, secret: true },
+    setting("admin_user", "admin"),
+    Setting { name: "admin_password", default: None, secret: true },
+    setting("insecure_cookies", "false"),
     setting("byok", "false"),
     setting("max_body", "100MiB"),
     setting("max_in_flight", "10000"),
@@ -61,6 +64,7 @@ const SETTINGS: &[Setting] = &[
 const OTHER_VARIABLES: &[&str] = &[
     "PENSTOCK_CONFIG",
     "PENSTOCK_ADMIN_KEY_FILE",
+    "PENSTOCK_ADMIN_PASSWORD_FILE",
     "PENSTOCK_MASTER_KEY_FILE",
     "PENSTOCK_MASTER_KEY_PREVIOUS_FILE",
     "PENSTOCK_URL",
