@@ -58,7 +58,8 @@ async fn a_password_that_is_set_lets_the_administrator_in_again() -> Result<()> 
     let gateway = Builder::new()?.variable("PENSTOCK_ADMIN_PASSWORD", "first password").start().await?;
     let url = gateway.at("/admin/v1/login");
     assert_eq!(post(&url, login("admin", "first password")).send().await?.status, 200, "it is made");
-    let disabled = super::admin(&gateway, http::Method::PATCH, "/users/admin", r#"{"enabled":false,"is_admin":false}"#);
+    let disabled =
+        super::admin(&gateway, http::Method::PATCH, "/users/admin", r#"{"enabled":false,"is_admin":false}"#);
     assert_eq!(disabled.await?.status, 200);
     let data = gateway.stop().await?;
 
@@ -81,6 +82,9 @@ async fn a_password_that_is_set_lets_the_administrator_in_again() -> Result<()> 
     assert_eq!(users.status, 200, "a start with the same password ends no session");
     let refused = Builder::new()?.variable("PENSTOCK_ADMIN_PASSWORD", "short").run(&["config", "check"])?;
     let says = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success() && says.contains("8 to 1024 characters") && !says.contains("short"), "{says}");
+    assert!(
+        !refused.status.success() && says.contains("8 to 1024 characters") && !says.contains("short"),
+        "{says}"
+    );
     Ok(())
 }

@@ -35,6 +35,7 @@ fn case(
     Case { noun, path, body, other, name: name.into(), patch, patched: None }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn cases() -> Vec<Case> {
     let weight = || json!({"weight": 7});
     vec![
@@ -153,7 +154,9 @@ fn cases() -> Vec<Case> {
             json!({"enabled": false}),
         ),
         Case {
-            patched: Some(json!({"team": null, "is_admin": true, "permissions": ["fast"], "has_password": true})),
+            patched: Some(
+                json!({"team": null, "is_admin": true, "permissions": ["fast"], "has_password": true}),
+            ),
             ..case(
                 "user",
                 "/users",
@@ -223,7 +226,13 @@ async fn live(gateway: &Gateway, case: &Case) -> Result<()> {
         // shown this once
         Some(key) => {
             ensure!(key.as_str().is_some_and(|key| key.starts_with("sk-pen-")), "{first}");
-            first.as_object().into_iter().flatten().filter(|(field, _)| *field != "key").map(|(k, v)| (k.clone(), v.clone())).collect()
+            first
+                .as_object()
+                .into_iter()
+                .flatten()
+                .filter(|(field, _)| *field != "key")
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect()
         }
         None => first.clone(),
     };
@@ -244,7 +253,9 @@ async fn live(gateway: &Gateway, case: &Case) -> Result<()> {
     ensure!(changed["created_at"] == first["created_at"] && changed["id"] == first["id"], "{changed}");
     let rest = |value: &Value| {
         let mut rest = value.clone();
-        for (field, _) in patch.as_object().into_iter().chain(patched.as_ref().and_then(Value::as_object)).flatten() {
+        for (field, _) in
+            patch.as_object().into_iter().chain(patched.as_ref().and_then(Value::as_object)).flatten()
+        {
             rest[field] = Value::Null;
         }
         for field in ["updated_at", "team_id", "has_proxy_url"] {
@@ -271,7 +282,12 @@ async fn live(gateway: &Gateway, case: &Case) -> Result<()> {
     ensure!(update["before"] != update["after"], "{update}");
     ensure!(delete["before"]["id"] == id && delete["after"].is_null(), "{delete}");
     for row in [create, update, delete] {
-        ensure!(row["actor"] == "admin key" && row["source_ip"] == "127.0.0.1" && row["status"].as_i64() == Some(200), "{row}");
+        ensure!(
+            row["actor"] == "admin key"
+                && row["source_ip"] == "127.0.0.1"
+                && row["status"].as_i64() == Some(200),
+            "{row}"
+        );
     }
     Ok(())
 }
@@ -306,7 +322,9 @@ async fn lists_are_narrowed_down_by_what_they_show() -> Result<()> {
     let eve = made(&gateway, "/users", &json!({"name": "eve", "org": "acme", "enabled": false})).await?;
     let names = async |query: &str| {
         let users = all(&gateway, &format!("/users?{query}"), 10).await?;
-        anyhow::Ok(users.iter().map(|user| user["name"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>())
+        anyhow::Ok(
+            users.iter().map(|user| user["name"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>(),
+        )
     };
     assert_eq!(names("org=acme").await?, ["eve"]);
     assert_eq!(names(&format!("org={}", eve["org_id"])).await?, ["eve"], "by id as by name");
@@ -337,7 +355,8 @@ async fn what_the_command_line_does_stands_in_the_audit_trail() -> Result<()> {
     let key = gateway.make_key("ada", "*")?;
     gateway.command(&["key", "revoke", &key])?;
     let trail = all(&gateway, "/audit", 100).await?;
-    let said: Vec<_> = trail.iter().map(|row| (row["action"].as_str().unwrap(), row["actor"].as_str().unwrap())).collect();
+    let said: Vec<_> =
+        trail.iter().map(|row| (row["action"].as_str().unwrap(), row["actor"].as_str().unwrap())).collect();
     let by = "command line";
     assert_eq!(said, [("key.update", by), ("key.create", by), ("user.create", by)]);
     assert!(!trail.iter().any(|row| row.to_string().contains(&key)));

@@ -76,14 +76,21 @@ async fn a_session_from_login_to_logout() -> Result<()> {
         ("origin", own.as_str(), 201),
     ];
     for (name, value, expected) in cases {
-        assert_eq!(status(new_org(&gateway, &cookie, "b").header(name, value)).await?, expected, "{name}: {value}");
+        assert_eq!(
+            status(new_org(&gateway, &cookie, "b").header(name, value)).await?,
+            expected,
+            "{name}: {value}"
+        );
     }
     assert_eq!(status(new_org(&gateway, &cookie, "c").header("sec-fetch-site", "same-origin")).await?, 201);
 
     let logout = post(gateway.at("/admin/v1/logout"), "").header("cookie", &cookie);
     assert_eq!(status(logout.clone()).await?, 403, "nobody is logged out by another site");
     let out = logout.clone().header("sec-fetch-site", "same-origin").send().await?;
-    assert_eq!((out.status.as_u16(), out.header("set-cookie").is_some_and(|set| set.contains("Max-Age=0"))), (204, true));
+    assert_eq!(
+        (out.status.as_u16(), out.header("set-cookie").is_some_and(|set| set.contains("Max-Age=0"))),
+        (204, true)
+    );
     assert_eq!(status(users(&gateway, &cookie)).await?, 401, "the token opens nothing any more");
     let trail = all(&gateway, "/audit?actor=grace", 100).await?;
     let said: Vec<_> = trail.iter().map(|row| row["action"].as_str().unwrap()).collect();
@@ -107,10 +114,9 @@ async fn cookies_go_over_plain_http_where_that_is_said() -> Result<()> {
 #[tokio::test]
 async fn a_session_ends_with_what_it_was_opened_with() -> Result<()> {
     let gateway = prepared().await?;
-    for (change, back) in [
-        (r#"{"enabled":false}"#, r#"{"enabled":true}"#),
-        (r#"{"is_admin":false}"#, r#"{"is_admin":true}"#),
-    ] {
+    for (change, back) in
+        [(r#"{"enabled":false}"#, r#"{"enabled":true}"#), (r#"{"is_admin":false}"#, r#"{"is_admin":true}"#)]
+    {
         let cookie = logged_in(&gateway).await?;
         admin(&gateway, Method::PATCH, "/users/grace", change).await?;
         assert_eq!(status(users(&gateway, &cookie)).await?, 401, "{change}");

@@ -110,7 +110,7 @@ impl PartialSchema for Count {
         ObjectBuilder::new()
             .schema_type(Type::Integer)
             .minimum(Some(0))
-            .maximum(Some(Self::MOST as f64))
+            .maximum(Some(9_007_199_254_740_991.0))
             .description(Some("A whole number from 0 to 2^53 − 1."))
             .into()
     }
