@@ -7,7 +7,10 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
+use utoipa::PartialSchema as _;
 use utoipa::openapi::OpenApi;
+
+use super::problem::Document;
 
 /// The document as it is answered, made when it is first asked for.
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| super::openapi().to_string().into());
@@ -90,6 +93,7 @@ pub(super) fn finish(api: &OpenApi) -> Value {
     let mut paths = BTreeMap::new();
     let found = std::mem::take(&mut document["paths"]);
     let mut schemas = std::mem::take(&mut document["components"]["schemas"]);
+    schemas["Problem"] = serde_json::to_value(Document::schema()).unwrap_or_default();
     if let Value::Object(found) = found {
         for (path, mut item) in found {
             for method in METHODS {
