@@ -59,13 +59,13 @@ pub async fn log_in(
     let user = records.users.shared().find(|user| user.name == name).cloned();
     let hash = user.as_ref().and_then(|user| user.password.clone());
     // tens of milliseconds of work, for which a thread of its own may block
-    let checked = tokio::task::spawn_blocking(move || match hash {
+    let checked = tokio::task::spawn_blocking(move || {
         // the hash is compared with, and goes nowhere
-        Some(hash) => password::verify(&password, hash.expose()),
-        None => {
+        let Some(hash) = hash else {
             password::burn(&password);
-            Ok(false)
-        }
+            return Ok(false);
+        };
+        password::verify(&password, hash.expose())
     });
     let right = checked.await.map_err(|error| PasswordError::Failed(error.to_string()))??;
     let user = user.filter(|_| right).ok_or(LoginError::Refused)?;
