@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -103,7 +104,7 @@ async fn read(request: Request) -> Result<Bytes, Problem> {
     let Some(body) = body else { return Err(too_large()) };
     to_bytes(body, MAX_BODY).await.map_err(|error| {
         let cut =
-            std::error::Error::source(&error).is_some_and(|why| why.is::<http_body_util::LengthLimitError>());
+            std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
         if cut { too_large() } else { Problem::new(StatusCode::BAD_REQUEST, "unreadable", error.to_string()) }
     })
 }

@@ -32,7 +32,7 @@ const OPEN: [&str; 2] = ["/login", "/openapi.json"];
 const PREFIX: &str = "/admin/v1";
 
 /// What refusals there are, and which operations may answer them.
-const REFUSALS: &[(u16, &str, fn(&Operation<'_>) -> bool)] = &[
+const REFUSALS: &[(u16, &str, Holds)] = &[
     (400, "The body is not JSON, or could not be read.", |operation| operation.has_body),
     (401, "No key, or one that opens nothing here; a session that has ended.", |operation| {
         operation.is_asked()
@@ -52,6 +52,9 @@ const REFUSALS: &[(u16, &str, fn(&Operation<'_>) -> bool)] = &[
     }),
     (503, "The control store does not answer.", |operation| operation.is_asked()),
 ];
+
+/// Whether an operation may answer a refusal.
+type Holds = fn(&Operation<'_>) -> bool;
 
 struct Operation<'a> {
     path: &'a str,

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 use super::providers;
-use super::resource::{Draft, Filter, Look, Reference, Resource, stands_for};
+use super::resource::{Draft, Filter, FindParent, Look, Reference, Resource, stands_for};
 use super::rule_sets::{self, RuleSets};
 
 pub(in super::super) struct Attachments;
@@ -52,7 +52,7 @@ impl Resource for Attachments {
 
     stands_for!(ProviderRuleSet in attachments);
     const NAME: &'static str = "attachment";
-    const PARENT: Option<fn(&Records, &str) -> Result<i64, Problem>> = Some(providers::id_of);
+    const PARENT: Option<FindParent> = Some(providers::id_of);
     const FILTERS: &'static [Filter] = &[Filter::Text("rule_set"), Filter::Flag("enabled")];
 
     fn parent(record: &ProviderRuleSet) -> Option<i64> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use super::resource::{Draft, Filter, Look, Resource, Written, stands_for};
+use super::resource::{Draft, Filter, FindParent, Look, Resource, Written, stands_for};
 use super::schema::Count;
 use super::{check, providers};
 
@@ -66,7 +66,7 @@ impl Resource for Credentials {
 
     stands_for!(Credential in credentials);
     const NAME: &'static str = "credential";
-    const PARENT: Option<fn(&Records, &str) -> Result<i64, Problem>> = Some(providers::id_of);
+    const PARENT: Option<FindParent> = Some(providers::id_of);
     const FILTERS: &'static [Filter] = &[Filter::Text("kind"), Filter::Flag("enabled")];
     const SECRETS: &'static [&'static str] = &["secret"];
 

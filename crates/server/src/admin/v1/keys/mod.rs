@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use super::resource::{Draft, Filter, Look, Resource, stands_for};
+use super::resource::{Draft, Filter, FindParent, Look, Resource, stands_for};
 use super::{check, users};
 
 pub(in super::super) struct Keys;
@@ -63,7 +63,7 @@ impl Resource for Keys {
 
     stands_for!(UserKey in keys);
     const NAME: &'static str = "key";
-    const PARENT: Option<fn(&Records, &str) -> Result<i64, Problem>> = Some(users::id_of);
+    const PARENT: Option<FindParent> = Some(users::id_of);
     const FILTERS: &'static [Filter] =
         &[Filter::Text("label"), Filter::Text("tier"), Filter::Flag("enabled")];
 

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 use super::providers::{self, Providers};
-use super::resource::{Draft, Filter, Look, Reference, Resource, stands_for};
+use super::resource::{Draft, Filter, FindParent, Look, Reference, Resource, stands_for};
 use super::schema::Count;
 use super::{check, routes};
 
@@ -62,7 +62,7 @@ impl Resource for Members {
 
     stands_for!(RouteMember in members);
     const NAME: &'static str = "member";
-    const PARENT: Option<fn(&Records, &str) -> Result<i64, Problem>> = Some(routes::id_of);
+    const PARENT: Option<FindParent> = Some(routes::id_of);
     const FILTERS: &'static [Filter] = &[Filter::Text("provider"), Filter::Flag("enabled")];
 
     fn parent(record: &RouteMember) -> Option<i64> {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use super::resource::{Draft, Filter, Look, Resource, stands_for};
+use super::resource::{Draft, Filter, FindParent, Look, Resource, stands_for};
 use super::schema::{Count, object_or_null};
 use super::{check, providers};
 
@@ -71,7 +71,7 @@ impl Resource for Models {
 
     stands_for!(ProviderModel in models);
     const NAME: &'static str = "model";
-    const PARENT: Option<fn(&Records, &str) -> Result<i64, Problem>> = Some(providers::id_of);
+    const PARENT: Option<FindParent> = Some(providers::id_of);
     const FILTERS: &'static [Filter] = &[Filter::Flag("enabled")];
 
     fn parent(record: &ProviderModel) -> Option<i64> {

@@ -22,6 +22,9 @@ pub(super) use self::reference::Reference;
 pub(super) use self::written::Written;
 use super::problem::Problem;
 
+/// Finds the record that a path names before a resource; its id.
+pub(super) type FindParent = fn(&Records, &str) -> Result<i64, Problem>;
+
 /// A kind of record as the API has it.
 pub(super) trait Resource: Send + Sync + Sized + 'static {
     /// As the store has it.
@@ -36,7 +39,7 @@ pub(super) trait Resource: Send + Sync + Sized + 'static {
     /// Its word in the audit trail, such as `provider` in `provider.create`.
     const NAME: &'static str;
     /// How the record is found under which these stand.
-    const PARENT: Option<fn(&Records, &str) -> Result<i64, Problem>> = None;
+    const PARENT: Option<FindParent> = None;
     /// What lists can be narrowed down by: fields of the view.
     const FILTERS: &'static [Filter];
     /// The fields that are written and never read.

@@ -158,8 +158,9 @@ fn passes(view: &impl Serialize, filters: &[(&'static str, String)]) -> bool {
     let view = serde_json::to_value(view).unwrap_or_default();
     let is = |value: &Value, wanted: &str| match value {
         Value::String(text) => text == wanted,
-        Value::Null => false,
-        other => other.to_string() == wanted,
+        Value::Number(number) => number.to_string() == wanted,
+        Value::Bool(flag) => wanted == if *flag { "true" } else { "false" },
+        _ => false,
     };
     filters.iter().all(|(name, wanted)| is(&view[*name], wanted) || is(&view[format!("{name}_id")], wanted))
 }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 use super::providers;
-use super::resource::{Draft, Filter, Look, Resource, stands_for};
+use super::resource::{Draft, Filter, FindParent, Look, Resource, stands_for};
 use super::schema::{words, words_or_null};
 
 pub(in super::super) struct RoutingRules;
@@ -67,7 +67,7 @@ impl Resource for RoutingRules {
 
     stands_for!(RoutingRule in routing_rules);
     const NAME: &'static str = "routing_rule";
-    const PARENT: Option<fn(&Records, &str) -> Result<i64, Problem>> = Some(providers::id_of);
+    const PARENT: Option<FindParent> = Some(providers::id_of);
     const FILTERS: &'static [Filter] =
         &[Filter::Text("operation"), Filter::Text("kind"), Filter::Text("implementation")];
 

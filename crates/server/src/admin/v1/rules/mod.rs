@@ -14,7 +14,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use super::resource::{Draft, Filter, Look, Resource, stands_for};
+use super::resource::{Draft, Filter, FindParent, Look, Resource, stands_for};
 use super::schema::{any_object, list_of_words_or_null, object_or_null, words};
 use super::{check, rule_sets};
 
@@ -72,7 +72,7 @@ impl Resource for Rules {
 
     stands_for!(Rule in rules);
     const NAME: &'static str = "rule";
-    const PARENT: Option<fn(&Records, &str) -> Result<i64, Problem>> = Some(rule_sets::id_of);
+    const PARENT: Option<FindParent> = Some(rule_sets::id_of);
     const FILTERS: &'static [Filter] = &[Filter::Text("kind"), Filter::Flag("enabled")];
 
     fn parent(record: &Rule) -> Option<i64> {

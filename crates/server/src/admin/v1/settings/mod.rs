@@ -21,6 +21,7 @@ pub(in super::super) struct Settings;
 /// What settings are made of.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(in super::super) struct SettingsBody {
     /// The instance; `default` holds for all that have none of their own.
     instance_name: String,
@@ -53,6 +54,7 @@ pub(in super::super) struct SettingsBody {
 
 /// The settings of an instance; their name is that of the instance.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(in super::super) struct SettingsView {
     id: i64,
     instance_name: String,
