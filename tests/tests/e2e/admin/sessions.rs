@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use http::Method;
 use penstock_tests::gateway::{Builder, Gateway};
 use penstock_tests::http::{Answer, Call, get, post};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{admin, all, made};
 
@@ -155,7 +155,7 @@ async fn failed_logins_look_alike_are_throttled_and_stand_in_the_trail() -> Resu
     assert_eq!(status(login(&gateway, "nobody", "wrong")).await?, 401, "others may still try");
     let trail = all(&gateway, "/audit", 100).await?;
     let logins: Vec<_> = trail.iter().filter(|row| row["action"] == "session.login").collect();
-    let of = |status: i64| logins.iter().filter(|row| row["status"] == Value::from(status)).count();
+    let of = |status: i64| logins.iter().filter(|row| row["status"] == status).count();
     assert_eq!((of(401), of(429), of(200)), (8, 1, 0), "{logins:?}");
     assert!(logins.iter().all(|row| row["source_ip"] == "127.0.0.1"));
     assert!(!trail.iter().any(|row| row.to_string().contains("wrong")));
