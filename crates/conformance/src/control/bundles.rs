@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use penstock_control::bundle::{Actor, Bundle, Format, PlanOptions, References, Secrets, apply};
+use penstock_control::accounts::Actor;
+use penstock_control::bundle::{Bundle, Format, PlanOptions, References, Secrets, apply};
 use penstock_control::{AuditQuery, ControlStore};
 use penstock_core::Timestamp;
 

@@ -1,37 +1,12 @@
 //! From a plan to the store, in one transaction.
 
-use penstock_core::{Timestamp, UserId};
+use penstock_core::Timestamp;
 
 use super::plan::{MadeKey, Plan, PlanOptions, PlannedChange, plan};
 use super::{Bundle, BundleError};
+use crate::accounts::Actor;
 use crate::password::PasswordError;
-use crate::{AuditEntry, ControlError, ControlStore};
-
-/// Who applies a bundle, as the audit trail names it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Actor {
-    /// The user, if it is one.
-    pub id: Option<UserId>,
-    /// For people.
-    pub name: String,
-    /// Where it was asked for.
-    pub address: Option<String>,
-}
-
-impl Actor {
-    /// An entry of the audit trail, of what this one did.
-    pub fn entry(&self, action: &str, target: String) -> AuditEntry {
-        AuditEntry {
-            actor_id: self.id,
-            actor_name: self.name.clone(),
-            action: action.to_owned(),
-            target,
-            before: None,
-            after: None,
-            source_ip: self.address.clone(),
-        }
-    }
-}
+use crate::{ControlError, ControlStore};
 
 /// What was changed.
 #[derive(Debug)]
@@ -96,7 +71,7 @@ pub async fn apply(
             return Ok(Applied { changes, notes, keys: Vec::new(), version });
         }
         let keys = std::mem::take(&mut plan.keys);
-        let entry = actor.entry("bundle.apply", plan.summary());
+        let entry = actor.did("bundle.apply", plan.summary(), None, None);
         let set = tokio::task::spawn_blocking(move || plan.into_changes(entry)).await;
         let set = set.map_err(|error| ApplyError::CutOff(error.to_string()))??;
         match store.commit(&set).await {

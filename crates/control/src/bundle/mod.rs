@@ -21,7 +21,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
-pub use self::apply::{Actor, Applied, ApplyError, apply};
+pub use self::apply::{Applied, ApplyError, apply};
 use self::entry::Entry;
 pub use self::export::Secrets;
 pub use self::plan::{Action, FieldChange, MadeKey, Plan, PlanOptions, PlannedChange, plan};

@@ -22,6 +22,13 @@ table! {
     }
 }
 
+impl QuotaCost {
+    /// What is spent of the window that `now` is in: what was spent of an older one counts no more.
+    pub fn used(&self, window: Window, now: Timestamp) -> Usd {
+        if self.window_start >= window_start(window, now) { self.cost_used } else { Usd::ZERO }
+    }
+}
+
 /// When the window began in which `at` is.
 pub(crate) fn window_start(window: Window, at: Timestamp) -> Timestamp {
     let start = |zoned: Zoned| {
@@ -43,6 +50,15 @@ pub(crate) fn window_start(window: Window, at: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_spent_of_an_older_window_counts_no_more() {
+        let day = 86_400_000;
+        let cost = QuotaCost { quota_id: 1, window_start: Timestamp(day), cost_used: "2.5".parse().unwrap() };
+        assert_eq!(cost.used(Window::Day, Timestamp(day + 5)), cost.cost_used);
+        assert_eq!(cost.used(Window::Day, Timestamp(2 * day)), Usd::ZERO);
+        assert_eq!(cost.used(Window::Total, Timestamp(9 * day)), cost.cost_used);
+    }
 
     #[test]
     fn windows_begin_at_midnight_utc() {

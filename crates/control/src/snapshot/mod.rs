@@ -16,6 +16,7 @@ use immutable_chunkmap::map::MapM;
 use penstock_core::{KeyId, OrgId, TeamId, Timestamp, UserId};
 use wildmatch::WildMatch;
 
+use crate::accounts::ADMIN_TIER;
 use crate::{Changes, ControlStore, DigestAlgorithm, KeyDigest, Kind, Loaded, Records, Scope, User, UserKey};
 
 /// Who makes a request, as far as the records know.
@@ -159,10 +160,12 @@ impl Snapshot {
         &self.records
     }
 
-    /// Whether nobody ever made a key here: the precondition of open mode. Revoking or deleting the
-    /// last key does not bring it back.
+    /// Whether nobody ever made a key here to call models with: the precondition of open mode. The first
+    /// start's key, which opens the admin API alone, does not end it; revoking or deleting the last key
+    /// does not bring it back.
     pub fn is_keyless(&self) -> bool {
-        self.records.keys.is_empty() && self.records.tombstones.is_empty()
+        // the first key of another tier ends the search
+        self.records.tombstones.is_empty() && self.records.keys.iter().all(|key| key.tier == ADMIN_TIER)
     }
 
     /// Looks up a key that somebody presents, by every digest under which it may be known.

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use penstock_control::Store;
+use penstock_control::accounts::COMMAND_LINE;
 use penstock_control::seal::{Keyring, MasterKey};
 use penstock_control::{AuditEntry, ControlError, ControlStore, saved};
 use penstock_core::Secret;
 use serde_json::json;
 
-use super::COMMAND_LINE;
 use crate::config::Config;
 use crate::config::keyring::master_key;
 use crate::output;

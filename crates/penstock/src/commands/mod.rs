@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod administrator;
 mod bundle;
 mod config;
 mod control;
@@ -30,9 +31,6 @@ use crate::output;
 
 /// The version of this binary.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// Who makes a change here, as the audit trail names it.
-const COMMAND_LINE: &str = "command line";
 
 /// Does what was asked for.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {

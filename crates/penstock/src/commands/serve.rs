@@ -26,6 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use super::administrator::let_administrator_in;
 use super::bundle::import_at_first_start;
 use super::control::{keep_saved, open_or_last_good};
 use super::routing::Router;
@@ -66,9 +67,9 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let (store, loaded) = open_or_last_good(&config).await?;
     let store = Arc::new(store);
     let loaded = import_at_first_start(&config, store.as_ref(), loaded).await?;
-    let snapshot = Snapshot::new(loaded);
-    let keyless = snapshot.is_keyless();
+    let keyless = Snapshot::new(loaded.clone()).is_keyless();
     refuse_open_to_all(&config, keyless)?;
+    let snapshot = Snapshot::new(let_administrator_in(&config, store.as_ref(), loaded).await?);
     let metrics = metrics()?;
     let storage = OpenStorage::open(&config.storage).await?;
     let adapter = storage.adapter();
@@ -116,6 +117,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         live: live.clone(),
         journal: journal.clone(),
         admin_key: config.admin_key,
+        insecure_cookies: config.insecure_cookies,
+        table: config.table.clone(),
         limits: config.limits,
         metrics,
         version: VERSION,

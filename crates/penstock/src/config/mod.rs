@@ -59,6 +59,11 @@ pub(crate) struct Config {
     pub(crate) listen: Vec<SocketAddr>,
     pub(crate) data_dir: PathBuf,
     pub(crate) admin_key: Option<KeyDigest>,
+    /// The administrator that is made, or let in again, at start.
+    pub(crate) admin_user: String,
+    /// The password that it gets.
+    pub(crate) admin_password: Option<Secret<String>>,
+    pub(crate) insecure_cookies: bool,
     pub(crate) byok: bool,
     pub(crate) max_attempts: u32,
     pub(crate) on_client_gone: OnClientGone,
@@ -156,6 +161,9 @@ impl Config {
             storage,
             data_dir,
             admin_key: admin_key.map(|key| KeyDigest::of(key.expose().trim())),
+            admin_user: values.text("admin_user")?.trim().to_owned(),
+            admin_password: password(&values)?,
+            insecure_cookies: values.get("insecure_cookies")?,
             byok,
             max_attempts: values.at_least("max_attempts", 1)?,
             on_client_gone: values.choice(
@@ -252,6 +260,18 @@ fn instance(values: &settings::Values) -> Result<Arc<str>, ConfigError> {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "unknown host" } else { host.trim() };
     Ok(format!("{host}/{}", std::process::id()).into())
+}
+
+/// The password for the administrator; one that is guessed in no time is refused.
+fn password(values: &settings::Values) -> Result<Option<Secret<String>>, ConfigError> {
+    let password = values.url("admin_password");
+    // only counted
+    match password.as_ref().map(|password| password.expose().chars().count()) {
+        Some(length) if !(8..=1024).contains(&length) => {
+            Err(values.bad("admin_password", "8 to 1024 characters"))
+        }
+        _ => Ok(password),
+    }
 }
 
 fn journal(values: &settings::Values) -> Result<JournalOptions, ConfigError> {

@@ -100,7 +100,7 @@ impl Shelf {
 }
 
 fn entry() -> AuditEntry {
-    super::Actor::default().entry("bundle.apply", String::new())
+    crate::accounts::Actor::default().did("bundle.apply", String::new(), None, None)
 }
 
 pub(super) fn yaml(text: &str) -> Bundle {

@@ -29,7 +29,8 @@ pub(in super::super) async fn export(
     let bundle = Bundle::export(&loaded.records, secrets)?;
     if !no_secrets {
         // who takes secrets out leaves a trace
-        let entry = actor().entry("bundle.export", format!("with secrets, version {}", loaded.version));
+        let entry =
+            actor().did("bundle.export", format!("with secrets, version {}", loaded.version), None, None);
         store.note(&entry, SystemClock.now(), 200).await?;
     }
     store.close().await?;

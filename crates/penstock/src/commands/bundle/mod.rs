@@ -13,9 +13,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context;
-use penstock_control::bundle::{Actor, Bundle, Format};
-
-use super::COMMAND_LINE;
+use penstock_control::accounts::{Actor, COMMAND_LINE};
+use penstock_control::bundle::{Bundle, Format};
 
 /// Standard input or output, in place of a file's name.
 const STANDARD: &str = "-";
@@ -24,7 +23,7 @@ const STANDARD: &str = "-";
 const LARGEST: u64 = 256 << 20;
 
 fn actor() -> Actor {
-    Actor { name: COMMAND_LINE.to_owned(), ..Actor::default() }
+    Actor::named(COMMAND_LINE)
 }
 
 /// Reads a bundle from a file, or from standard input.

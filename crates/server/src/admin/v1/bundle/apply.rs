@@ -1,42 +1,33 @@
 //! `POST /admin/v1/apply`
 
 use axum::Json;
-use axum::extract::State;
-use bytes::Bytes;
+use axum::extract::{Request, State};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use penstock_control::bundle::{self, Bundle, Format, MadeKey, PlanOptions, PlannedChange, References};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::actor;
+use super::{Applying, LARGEST};
 use crate::Shared;
 use crate::admin::v1::auth::Admin;
-use crate::admin::v1::body::QueryString;
+use crate::admin::v1::body::{QueryString, read};
 use crate::admin::v1::problem::Problem;
-
-/// What is asked for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in super::super) struct Asked {
-    /// Whether the difference is only told.
-    #[serde(default)]
-    plan: bool,
-    /// Whether what the lists of the bundle do not name is removed.
-    #[serde(default)]
-    prune: bool,
-}
+use crate::admin::v1::schema::Anything;
 
 /// What changed, or would change.
-#[derive(Serialize)]
-pub(in super::super) struct Answer {
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct Applied {
     version: u64,
+    #[schema(value_type = Vec<Anything>)]
     changes: Vec<PlannedChange>,
     notes: Vec<String>,
     keys: Vec<KeyView>,
 }
 
 /// A key that was made, which is shown this once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = MadeKey)]
 struct KeyView {
     user: String,
     label: Option<String>,
@@ -52,14 +43,21 @@ impl From<MadeKey> for KeyView {
 }
 
 /// Makes the records what a bundle says, or tells what that would change.
+#[utoipa::path(
+    post, path = "/apply", tag = "bundles", params(Applying),
+    request_body(content(
+        (inline(Anything) = "application/json"), (String = "application/yaml"), (String = "application/toml")
+    )),
+    responses((status = 200, description = "What changed.", body = Applied))
+)]
 pub(in super::super) async fn handle(
-    _: Admin,
+    Admin { actor }: Admin,
     State(state): State<Shared>,
-    QueryString(asked): QueryString<Asked>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Json<Answer>, Problem> {
-    let format = format(&headers)?;
+    QueryString(asked): QueryString<Applying>,
+    request: Request,
+) -> Result<Json<Applied>, Problem> {
+    let format = format(request.headers())?;
+    let body = read(request, LARGEST).await?;
     let text = std::str::from_utf8(&body).map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, "unreadable", format!("the body is no text: {error}"))
     })?;
@@ -70,12 +68,12 @@ pub(in super::super) async fn handle(
     if asked.plan {
         let plan = bundle.preview(store, options, now).await?;
         let version = plan.based_on();
-        return Ok(Json(Answer { version, changes: plan.changes, notes: plan.notes, keys: Vec::new() }));
+        return Ok(Json(Applied { version, changes: plan.changes, notes: plan.notes, keys: Vec::new() }));
     }
-    let applied = bundle::apply(store, &bundle, options, &actor(), now).await?;
+    let applied = bundle::apply(store, &bundle, options, &actor, now).await?;
     state.parts.live.refresh(store).await?;
     let keys = applied.keys.into_iter().map(KeyView::from).collect();
-    Ok(Json(Answer { version: applied.version, changes: applied.changes, notes: applied.notes, keys }))
+    Ok(Json(Applied { version: applied.version, changes: applied.changes, notes: applied.notes, keys }))
 }
 
 /// By the content type; JSON if there is none.

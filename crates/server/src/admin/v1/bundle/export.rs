@@ -3,32 +3,23 @@
 use axum::Json;
 use axum::extract::State;
 use penstock_control::bundle::{Bundle, Secrets};
-use serde::Deserialize;
 
-use super::actor;
+use super::Exporting;
 use crate::Shared;
 use crate::admin::v1::auth::Admin;
 use crate::admin::v1::body::QueryString;
 use crate::admin::v1::problem::Problem;
+use crate::admin::v1::schema::Anything;
 
-/// What is asked for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in super::super) struct Asked {
-    /// `false`: references stand in the place of secrets.
-    #[serde(default = "with_secrets")]
-    secrets: bool,
-}
-
-fn with_secrets() -> bool {
-    true
-}
-
-/// Everything that operators edit.
+/// Everything that operators edit, as a bundle.
+#[utoipa::path(
+    get, path = "/export", tag = "bundles", params(Exporting),
+    responses((status = 200, description = "A bundle.", body = inline(Anything)))
+)]
 pub(in super::super) async fn handle(
-    _: Admin,
+    Admin { actor }: Admin,
     State(state): State<Shared>,
-    QueryString(asked): QueryString<Asked>,
+    QueryString(asked): QueryString<Exporting>,
 ) -> Result<Json<Bundle>, Problem> {
     let store = state.parts.store.as_ref();
     let loaded = store.load().await?;
@@ -37,7 +28,7 @@ pub(in super::super) async fn handle(
     }
     let bundle = export(&loaded.records, Secrets::Open(store.keyring()))?;
     // who takes secrets out leaves a trace
-    let entry = actor().entry("bundle.export", format!("with secrets, version {}", loaded.version));
+    let entry = actor.did("bundle.export", format!("with secrets, version {}", loaded.version), None, None);
     store.note(&entry, state.parts.gateway.now(), 200).await?;
     Ok(Json(bundle))
 }

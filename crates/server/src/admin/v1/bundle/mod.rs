@@ -3,16 +3,37 @@
 pub(super) mod apply;
 pub(super) mod export;
 
-use penstock_control::bundle::{Actor, ApplyError};
+use penstock_control::bundle::ApplyError;
 use penstock_control::password::PasswordError;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::problem::Problem;
 
 /// Bytes of a bundle at the most.
 pub(super) const LARGEST: usize = 64 << 20;
 
-fn actor() -> Actor {
-    Actor { name: "admin API".to_owned(), ..Actor::default() }
+/// What is to be done with a bundle.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Applying {
+    /// Whether the difference is only told.
+    #[serde(default)]
+    pub(super) plan: bool,
+    /// Whether what the lists of the bundle do not name is removed.
+    #[serde(default)]
+    pub(super) prune: bool,
+}
+
+/// What is to be in a bundle.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Exporting {
+    /// `false`: references stand in the place of secrets.
+    #[serde(default = "super::yes")]
+    pub(super) secrets: bool,
 }
 
 impl From<ApplyError> for Problem {

@@ -3,41 +3,30 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use http::StatusCode;
-use penstock_control::accounts::{NewKey, create_key, require_user};
-use penstock_core::Timestamp;
-use serde::Deserialize;
+use penstock_control::accounts::{NewKey, new_key};
+use penstock_core::UserId;
 
-use super::KeyView;
+use super::{KeyBody, KeyView, Keys};
 use crate::Shared;
 use crate::admin::v1::auth::Admin;
-use crate::admin::v1::body::JsonBody;
+use crate::admin::v1::body::Fields;
 use crate::admin::v1::problem::Problem;
+use crate::admin::v1::resource::create_with;
 
-/// A key to be made.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in super::super) struct Body {
-    label: Option<String>,
-    /// Unix milliseconds.
-    expires_at: Option<i64>,
-}
-
-/// Makes a key and answers it, once.
+/// Makes a key of a user, and answers it as `key`, this once.
+#[utoipa::path(
+    post, path = "/users/{user}/keys", tag = "keys", request_body = KeyBody,
+    responses((status = 201, description = "It is made.", body = KeyView))
+)]
 pub(in super::super) async fn handle(
-    _: Admin,
+    admin: Admin,
     State(state): State<Shared>,
     Path(user): Path<String>,
-    JsonBody(body): JsonBody<Body>,
+    fields: Fields,
 ) -> Result<(StatusCode, Json<KeyView>), Problem> {
-    let (store, now) = (state.parts.store.as_ref(), state.parts.gateway.now());
-    let expires_at = body.expires_at.map(Timestamp);
-    if expires_at.is_some_and(|at| at <= now) {
-        return Err(Problem::invalid("expires_at: expected a time in the future, in unix milliseconds"));
-    }
-    let (key, secret) = create_key(store, &user, NewKey { label: body.label, expires_at }, now).await?;
-    state.parts.live.refresh(store).await?;
-    let records = store.load().await?.records;
-    let view = KeyView::of(&key, require_user(&records, &user)?);
+    // the owner and what else a key has come with the fields
+    let (key, secret) = new_key(UserId(0), NewKey::default(), state.parts.gateway.now())?;
+    let (status, Json(view)) = create_with::<Keys>(&state, &admin, Some(&user), fields, Some(&key)).await?;
     // the one time it is shown
-    Ok((StatusCode::CREATED, Json(KeyView { key: Some(secret.expose().clone()), ..view })))
+    Ok((status, Json(KeyView { key: Some(secret.expose().clone()), ..view })))
 }

@@ -2,23 +2,24 @@
 
 use axum::extract::{Path, State};
 use http::StatusCode;
-use penstock_control::accounts::delete_key;
 
-use super::require_key_of;
+use super::Keys;
 use crate::Shared;
 use crate::admin::v1::auth::Admin;
+use crate::admin::v1::body::QueryString;
 use crate::admin::v1::problem::Problem;
+use crate::admin::v1::resource::{Removal, delete};
 
-/// Deletes a key; its digest stays known.
+/// Deletes a key of a user; it stays known, so that it is never taken for the key of a provider.
+#[utoipa::path(
+    delete, path = "/users/{user}/keys/{key}", tag = "keys", params(Removal),
+    responses((status = 204, description = "It is gone."))
+)]
 pub(in super::super) async fn handle(
-    _: Admin,
+    admin: Admin,
     State(state): State<Shared>,
     Path((user, key)): Path<(String, String)>,
+    QueryString(removal): QueryString<Removal>,
 ) -> Result<StatusCode, Problem> {
-    let store = state.parts.store.as_ref();
-    let records = store.load().await?.records;
-    let (_, key) = require_key_of(&records, &user, &key)?;
-    delete_key(store, key.id).await?;
-    state.parts.live.refresh(store).await?;
-    Ok(StatusCode::NO_CONTENT)
+    delete::<Keys>(&state, &admin, Some(&user), &key, &removal).await
 }

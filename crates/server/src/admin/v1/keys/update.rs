@@ -2,41 +2,24 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use penstock_control::{Change, ChangeSet, Record, UserKey};
-use serde::Deserialize;
 
-use super::{KeyView, require_key_of};
+use super::{KeyBody, KeyView, Keys};
 use crate::Shared;
 use crate::admin::v1::auth::Admin;
-use crate::admin::v1::body::JsonBody;
+use crate::admin::v1::body::Fields;
 use crate::admin::v1::problem::Problem;
+use crate::admin::v1::resource::update;
 
-/// What is to be different.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in super::super) struct Body {
-    enabled: Option<bool>,
-    label: Option<String>,
-}
-
-/// Changes a key; `enabled: false` revokes it.
+/// Changes a key of a user; `enabled: false` revokes it.
+#[utoipa::path(
+    patch, path = "/users/{user}/keys/{key}", tag = "keys", request_body = KeyBody,
+    responses((status = 200, description = "As it is now.", body = KeyView))
+)]
 pub(in super::super) async fn handle(
-    _: Admin,
+    admin: Admin,
     State(state): State<Shared>,
     Path((user, key)): Path<(String, String)>,
-    JsonBody(body): JsonBody<Body>,
+    fields: Fields,
 ) -> Result<Json<KeyView>, Problem> {
-    let store = state.parts.store.as_ref();
-    let loaded = store.load().await?;
-    let (user, found) = require_key_of(&loaded.records, &user, &key)?;
-    let changed = UserKey {
-        enabled: body.enabled.unwrap_or(found.enabled),
-        label: body.label.or_else(|| found.label.clone()),
-        updated_at: state.parts.gateway.now(),
-        ..found.clone()
-    };
-    let changes = ChangeSet::of(Change::Put(Record::UserKey(changed.clone()))).based_on(loaded.version);
-    store.commit(&changes).await?;
-    state.parts.live.refresh(store).await?;
-    Ok(Json(KeyView::of(&changed, user)))
+    update::<Keys>(&state, &admin, Some(&user), &key, fields).await
 }

@@ -2,23 +2,24 @@
 
 use axum::extract::{Path, State};
 use http::StatusCode;
-use penstock_control::accounts::require_user;
-use penstock_control::{Change, ChangeSet, Kind};
 
+use super::Users;
 use crate::Shared;
 use crate::admin::v1::auth::Admin;
+use crate::admin::v1::body::QueryString;
 use crate::admin::v1::problem::Problem;
+use crate::admin::v1::resource::{Removal, delete};
 
-/// Deletes a user with its keys and permissions.
+/// Deletes a user with its keys and limits; the keys stay known as deleted.
+#[utoipa::path(
+    delete, path = "/users/{user}", tag = "users", params(Removal),
+    responses((status = 204, description = "It is gone."))
+)]
 pub(in super::super) async fn handle(
-    _: Admin,
+    admin: Admin,
     State(state): State<Shared>,
     Path(user): Path<String>,
+    QueryString(removal): QueryString<Removal>,
 ) -> Result<StatusCode, Problem> {
-    let store = state.parts.store.as_ref();
-    let records = store.load().await?.records;
-    let id = require_user(&records, &user)?.id;
-    store.commit(&ChangeSet::of(Change::Delete(Kind::User, id.0))).await?;
-    state.parts.live.refresh(store).await?;
-    Ok(StatusCode::NO_CONTENT)
+    delete::<Users>(&state, &admin, None, &user, &removal).await
 }

@@ -2,19 +2,22 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use penstock_control::accounts::require_user;
 
-use super::UserView;
+use super::{UserView, Users};
 use crate::Shared;
 use crate::admin::v1::auth::Admin;
 use crate::admin::v1::problem::Problem;
+use crate::admin::v1::resource::get;
 
-/// One user.
+/// A user.
+#[utoipa::path(
+    get, path = "/users/{user}", tag = "users",
+    responses((status = 200, description = "It.", body = UserView))
+)]
 pub(in super::super) async fn handle(
     _: Admin,
     State(state): State<Shared>,
     Path(user): Path<String>,
 ) -> Result<Json<UserView>, Problem> {
-    let records = state.parts.store.load().await?.records;
-    Ok(Json(UserView::of(require_user(&records, &user)?, &records)))
+    get::<Users>(&state, None, &user).await
 }

@@ -2,18 +2,22 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
 
-use super::UserView;
+use super::{UserView, Users};
 use crate::Shared;
 use crate::admin::v1::auth::Admin;
 use crate::admin::v1::problem::Problem;
+use crate::admin::v1::resource::{Listing, Page, list};
 
-/// All users, by name.
-pub(in super::super) async fn handle(_: Admin, State(state): State<Shared>) -> Result<Json<Value>, Problem> {
-    let records = state.parts.store.load().await?.records;
-    let mut users: Vec<_> = records.users.iter().collect();
-    users.sort_by(|a, b| a.name.cmp(&b.name));
-    let data: Vec<_> = users.into_iter().map(|user| UserView::of(user, &records)).collect();
-    Ok(Json(json!({"data": data, "next": null})))
+/// All users, oldest first.
+#[utoipa::path(
+    get, path = "/users", tag = "users", params(Listing<Users>),
+    responses((status = 200, description = "A page of them.", body = Page<UserView>))
+)]
+pub(in super::super) async fn handle(
+    _: Admin,
+    State(state): State<Shared>,
+    asked: Listing<Users>,
+) -> Result<Json<Page<UserView>>, Problem> {
+    list::<Users>(&state, None, asked).await
 }

@@ -1,0 +1,3 @@
+//! How credentials are.
+
+pub(super) mod list;

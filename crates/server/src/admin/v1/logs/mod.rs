@@ -1,0 +1,3 @@
+//! What was logged of requests.
+
+pub(super) mod list;

@@ -1,0 +1,3 @@
+//! Sums of usage.
+
+pub(super) mod list;

@@ -1,0 +1,4 @@
+//! Logins: a password against the cookie of a session.
+
+pub(super) mod login;
+pub(super) mod logout;
