@@ -18,6 +18,7 @@ use crate::choose::{Candidate, left_alone};
 use crate::exchange::Exchange;
 use crate::execute::Shared;
 use crate::health::Permit;
+use crate::logs::Attempted;
 use crate::plan::Plan;
 use crate::prepare::{Knowledge, Prepared, prepare};
 use crate::resolve::Resolution;
@@ -146,7 +147,7 @@ pub(crate) async fn attempt(
             .map_err(|error| Failure::error(0, false, "unprepared", error).blaming(Blame::None));
         let began = Instant::now();
         let tried = match prepared {
-            Ok(prepared) => once(shared, exchange, prepared, &candidate, timeouts, guard).await,
+            Ok(prepared) => once(shared, (exchange, number), prepared, &candidate, timeouts, guard).await,
             Err(failure) => Err(failure),
         };
         let now = shared.clock.now();
@@ -231,7 +232,7 @@ fn backoff(failures: u32) -> Duration {
 
 async fn once(
     shared: &Shared,
-    exchange: &Exchange,
+    (exchange, number): (&Exchange, u32),
     prepared: Prepared,
     candidate: &Candidate,
     timeouts: Timeouts,
@@ -252,6 +253,8 @@ async fn once(
         Failure::error(3, false, "timeout", GatewayError::UpstreamTimeout(message))
     };
     guard.trying(request.body().sent());
+    let id = (exchange.request.id, number);
+    let mut logged = Attempted::begin(&shared.logs, id, candidate, &request, shared.clock.now());
     let Some(sending) = shared.routing.clients.request(timeouts.connect, request) else {
         let error = GatewayError::Upstream("no client for this provider".to_owned());
         return Err(Failure::error(0, false, "unprepared", error).blaming(Blame::None));
@@ -259,10 +262,16 @@ async fn once(
     let sent = tokio::time::timeout_at(first_byte_by, sending).await;
     let response = sent.map_err(|_| late())?.map_err(|error| unreachable_failure(name, &error, timeouts))?;
     let (head, mut rest) = response.into_parts();
+    if let Some(logged) = &mut logged {
+        logged.answered(head.status);
+    }
     if !head.status.is_success() {
         let by = first_byte_by.min(Instant::now() + ERROR_BODY_TIME);
         let body = tokio::time::timeout_at(by, Limited::new(rest, ERROR_BODY).collect()).await;
         let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes);
+        if let (Some(logged), Some(body)) = (&mut logged, &body) {
+            logged.refused(body);
+        }
         let from = back.as_ref().map_or(exchange.request.dialect, |back| back.from);
         return refusal(exchange, candidate, from, head, body);
     }

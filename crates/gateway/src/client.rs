@@ -43,6 +43,11 @@ impl Pieces {
         Self { unsent, sent: Arc::default() }
     }
 
+    /// The slices that are still to be sent.
+    pub fn slices(&self) -> impl Iterator<Item = &Bytes> {
+        self.unsent.iter().flat_map(|slices| &slices.left)
+    }
+
     /// Whether a connection has begun to send.
     pub fn sent(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.sent)

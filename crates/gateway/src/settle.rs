@@ -156,7 +156,7 @@ impl SettleGuard {
             usage,
             source,
             ended,
-            raw_usage: observed.reported.as_ref().map(|reported| reported.raw.clone()),
+            raw_usage: raw_usage(observed),
             latency_ms: millis(self.arrived),
             ttft_ms: self.ttft_ms,
             ..self.draft.clone()
@@ -189,6 +189,13 @@ impl Drop for SettleGuard {
     fn drop(&mut self) {
         self.abandon(&Observed::default());
     }
+}
+
+/// The provider's own words, unless they are no usage: a store that cannot keep a row would be asked for ever.
+fn raw_usage(observed: &Observed) -> Option<Box<str>> {
+    const MOST: usize = 64 << 10;
+    let raw = observed.reported.as_ref().map(|reported| &reported.raw);
+    raw.filter(|raw| raw.len() <= MOST).cloned()
 }
 
 /// What was used, as far as it is known. A report that came before the end counts for the input; its

@@ -13,6 +13,7 @@ mod command_line;
 mod control;
 mod faults;
 mod files;
+mod logs;
 mod metering;
 mod nodes;
 mod outage;

@@ -5,6 +5,7 @@
 //! the store are the [`recorder`]'s, a task of its own. No request waits for it, and what does not fit into its
 //! queue is given up and counted: logs are worth less than answers and less than usage.
 
+mod attempt;
 pub mod recorder;
 mod redact;
 mod rows;
@@ -18,6 +19,7 @@ use penstock_control::{DEFAULT_INSTANCE, InstanceSettings, LiveSnapshot, Snapsho
 use penstock_core::{RequestId, Timestamp};
 use tokio::sync::mpsc;
 
+pub(crate) use self::attempt::Attempted;
 pub(crate) use self::rows::{FOLDER, day};
 
 /// Bytes that may wait for the recorder; what comes then is given up.

@@ -99,15 +99,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
             },
             storage: adapter,
             logs,
-            options: GatewayOptions {
-                access: Access {
-                    loopback: config.is_loopback(),
-                    own_keys: config.byok,
-                    admin_key: config.admin_key,
-                },
-                max_attempts: config.max_attempts,
-                on_client_gone: config.on_client_gone,
-            },
+            options: options(&config),
         },
         Arc::new(SystemClock),
     );
@@ -157,6 +149,12 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     tracing::info!("stopped");
     drop(lock);
     Ok(())
+}
+
+fn options(config: &Config) -> GatewayOptions {
+    let access =
+        Access { loopback: config.is_loopback(), own_keys: config.byok, admin_key: config.admin_key };
+    GatewayOptions { access, max_attempts: config.max_attempts, on_client_gone: config.on_client_gone }
 }
 
 /// Starts what writes the logs of requests, and what removes old ones.

@@ -101,12 +101,7 @@ impl Config {
         let listen = listen(&values)?;
         let byok = values.get::<bool>("byok")?;
         let loopback = listen.iter().all(|address| address.ip().is_loopback());
-        let timeouts = Timeouts {
-            connect: values.duration("timeouts.connect")?,
-            first_byte: values.duration("timeouts.first_byte")?,
-            idle: values.duration("timeouts.idle")?,
-            total: values.duration("timeouts.total")?,
-        };
+        let timeouts = timeouts(&values)?;
         let lists = file.as_ref().map(|file| &file.lists);
         let found = providers::find(lists, &table, environment)?;
         providers::refuse_self(&found.specs, &table, &listen)?;
@@ -272,6 +267,15 @@ fn password(values: &settings::Values) -> Result<Option<Secret<String>>, ConfigE
         }
         _ => Ok(password),
     }
+}
+
+fn timeouts(values: &settings::Values) -> Result<Timeouts, ConfigError> {
+    Ok(Timeouts {
+        connect: values.duration("timeouts.connect")?,
+        first_byte: values.duration("timeouts.first_byte")?,
+        idle: values.duration("timeouts.idle")?,
+        total: values.duration("timeouts.total")?,
+    })
 }
 
 fn journal(values: &settings::Values) -> Result<JournalOptions, ConfigError> {

@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn a_cookie_is_for_this_site_alone() {
-        let set = set("7.abc", Duration::from_secs(60), false);
+        let set = set("7.abc", Duration::from_mins(1), false);
         assert_eq!(set, "penstock_session=7.abc; Path=/admin; Max-Age=60; HttpOnly; SameSite=Strict; Secure");
         assert!(!clear(true).contains("Secure") && clear(true).contains("Max-Age=0"));
     }

@@ -1,0 +1,125 @@
+//! Logs of requests: nothing unless the settings ask for it, and then without what must not be kept.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use http::Method;
+use penstock_tests::gateway::{ADMIN_KEY, Builder, Gateway};
+use penstock_tests::http::{PATIENCE, get, post};
+use penstock_tests::upstream::ScriptedUpstream;
+use serde_json::{Value, json};
+
+async fn settings(gateway: &Gateway, changes: Value) -> Result<()> {
+    let path = gateway.at("/admin/v1/settings/default");
+    let changed = post(path, changes.to_string()).method(Method::PATCH).key(ADMIN_KEY).send().await?;
+    if changed.status == 404 {
+        let mut body = changes;
+        body["instance_name"] = "default".into();
+        let made = post(gateway.at("/admin/v1/settings"), body.to_string()).key(ADMIN_KEY).send().await?;
+        ensure!(made.status == 201, "{}", made.text());
+    } else {
+        ensure!(changed.status == 200, "{}", changed.text());
+    }
+    Ok(())
+}
+
+async fn logs(gateway: &Gateway) -> Result<Vec<Value>> {
+    let answer = get(gateway.at("/admin/v1/logs?limit=100")).key(ADMIN_KEY).send().await?;
+    ensure!(answer.status == 200, "{}", answer.text());
+    Ok(answer.json()?["data"].as_array().context("no rows")?.clone())
+}
+
+/// Asks until there are so many.
+async fn logs_of(gateway: &Gateway, rows: usize) -> Result<Vec<Value>> {
+    let start = Instant::now();
+    loop {
+        let found = logs(gateway).await?;
+        if found.len() >= rows {
+            return Ok(found);
+        }
+        ensure!(start.elapsed() < PATIENCE, "{} of {rows} rows", found.len());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+async fn ask(gateway: &Gateway, body: &Value) -> Result<()> {
+    let call = post(gateway.at("/v1/chat/completions?key=AIza-in-the-query"), body.to_string());
+    let answer = call.header("x-team", "blue").header("cookie", "session=very-secret").send().await?;
+    ensure!(answer.status == 200, "{}", answer.text());
+    Ok(())
+}
+
+#[tokio::test]
+async fn requests_are_logged_if_the_settings_say_so_and_without_what_they_name() -> Result<()> {
+    let upstream = ScriptedUpstream::start().await?;
+    let gateway = Builder::new()?.upstream(&upstream.url()).set("byok", "false").start().await?;
+    let key = gateway.make_key("ada", "*")?;
+    let ask = async |body: Value| -> Result<()> {
+        let call = post(gateway.at("/v1/chat/completions?a=1&key=AIza-in-the-query"), body.to_string());
+        let call = call.key(&key).header("x-team", "blue").header("cookie", "session=very-secret");
+        let answer = call.send().await?;
+        ensure!(answer.status == 200, "{}", answer.text());
+        Ok(())
+    };
+    let said = |text: &str| json!({"model": "openai/scripted", "ssn": "078-05-1120", "messages": [{"role": "user", "content": text}]});
+    ask(said("before")).await?;
+    settings(
+        &gateway,
+        json!({"log_downstream": true, "log_upstream": true, "capture_bodies": true, "capture_max_bytes": 100_000,
+               "redaction": ["ssn", "x-team"]}),
+    )
+    .await?;
+    ask(said("short")).await?;
+    ask(said(&"long ".repeat(10_000))).await?;
+    let rows = logs_of(&gateway, 2).await?;
+    ensure!(rows.len() == 2, "what came before is not logged: {rows:?}");
+    let text = serde_json::to_string(&rows)?;
+    for secret in ["very-secret", "AIza-in", "078-05", "blue", &key, "sk-upstream-openai"] {
+        ensure!(!text.contains(secret), "{secret} is in the logs: {text}");
+    }
+    let [short, long] = rows.as_slice() else { anyhow::bail!("{rows:?}") };
+    ensure!(short["path"] == "/v1/chat/completions" && short["query"] == "a=1" && short["status"] == 200);
+    ensure!(short["body"].as_str().is_some_and(|body| body.contains("short") && body.contains("[redacted]")));
+    ensure!(short["response_body"].as_str().is_some_and(|body| body.contains("chat.completion")), "{short}");
+    let attempt = &short["upstream"][0];
+    ensure!(
+        attempt["provider"] == "openai" && attempt["status"] == 200 && attempt["attempt"] == 1,
+        "{short}"
+    );
+    ensure!(attempt["url"].as_str().is_some_and(|url| url.ends_with("/v1/chat/completions")), "{attempt}");
+    // too long for a row: it is a file
+    let name = long["body"].as_str().and_then(|body| body.strip_prefix("blob:")).context("no file")?;
+    let kept = find(gateway.data_dir(), name)?;
+    ensure!(kept.contains("long long") && kept.contains("[redacted]") && !kept.contains("078-05"));
+    settings(&gateway, json!({"log_downstream": false, "log_upstream": false})).await?;
+    ask(said("after")).await?;
+    gateway.settled().await?;
+    ensure!(logs(&gateway).await?.len() == 2);
+    Ok(())
+}
+
+/// The content of a blob of the embedded store.
+fn find(data: &std::path::Path, name: &str) -> Result<String> {
+    let path = data.join("blobs").join(name);
+    std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_removed_and_usage_that_nobody_wants_stays_a_day() -> Result<()> {
+    let upstream = ScriptedUpstream::start().await?;
+    let gateway =
+        Builder::new()?.upstream(&upstream.url()).set("retention.interval", "200ms").start().await?;
+    settings(&gateway, json!({"log_downstream": true, "capture_bodies": true, "usage_enabled": false}))
+        .await?;
+    ask(&gateway, &json!({"model": "openai/scripted", "messages": []})).await?;
+    logs_of(&gateway, 1).await?;
+    // days that have passed at once
+    settings(&gateway, json!({"retention_days": 0})).await?;
+    let start = Instant::now();
+    while !logs(&gateway).await?.is_empty() || !gateway.usage().await?.is_empty() {
+        ensure!(start.elapsed() < PATIENCE, "nothing is removed: {}", gateway.log()?);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    ensure!(gateway.log()?.contains("removed what was older"), "{}", gateway.log()?);
+    Ok(())
+}
