@@ -29,6 +29,14 @@ users:
     permissions: [fast, \"openai/*\"]
 ";
 
+/// The same, with its provider at the scripted upstream.
+fn team_at(upstream: &ScriptedUpstream) -> String {
+    TEAM.replace("  - name: openai\n", &format!("  - name: openai\n    base_url: {}/v1\n", upstream.url()))
+}
+
+/// What was applied is seen by a running gateway after that time.
+const SOON: Duration = Duration::from_secs(1);
+
 fn command(data: &Path, arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(binary()?);
     command.env_clear().env("MAIN_KEY", "sk-live-main").env("ADA_KEY", "sk-pen-adas-own-key-of-the-tests");
@@ -276,12 +284,15 @@ async fn a_running_gateway_sees_what_was_applied() -> Result<()> {
     let upstream = ScriptedUpstream::start().await?;
     let gateway = Builder::new()?.upstream(&upstream.url()).start().await?;
     let key = "sk-pen-adas-own-key-of-the-tests";
-    succeeded(&fed(gateway.data_dir(), &["apply", "-"], TEAM)?)?;
-    until(&gateway, key, 200).await?;
-    let gone = TEAM.replace("    keys: [{ label: laptop, key: env:ADA_KEY }]\n", "    keys: []\n");
-    assert_ne!(gone, TEAM);
+    let team = team_at(&upstream);
+    succeeded(&fed(gateway.data_dir(), &["apply", "-"], &team)?)?;
+    let took = until(&gateway, key, 200).await?;
+    assert!(took < SOON, "it is seen after {took:?}");
+    let gone = team.replace("    keys: [{ label: laptop, key: env:ADA_KEY }]\n", "    keys: []\n");
+    assert_ne!(gone, team);
     succeeded(&fed(gateway.data_dir(), &["apply", "-", "--prune"], &gone)?)?;
-    until(&gateway, key, 401).await?;
+    let took = until(&gateway, key, 401).await?;
+    assert!(took < SOON, "it is seen after {took:?}");
     Ok(())
 }
 
@@ -292,7 +303,7 @@ async fn a_first_start_imports_and_a_second_does_not() -> Result<()> {
     let file = data.path().join("first.yaml");
     std::fs::write(
         &file,
-        format!("{TEAM}    quotas: []\n  - {{ name: ci, keys: [{{ label: runner }}] }}\n"),
+        format!("{}    quotas: []\n  - {{ name: ci, keys: [{{ label: runner }}] }}\n", team_at(&upstream)),
     )?;
     let start = |data: DataDir| {
         Builder::on(data)
@@ -335,7 +346,7 @@ async fn admin(gateway: &Gateway, method: Method, path: &str, kind: &str, body: 
 async fn the_admin_api_applies_and_exports() -> Result<()> {
     let upstream = ScriptedUpstream::start().await?;
     let gateway = Builder::new()?.upstream(&upstream.url()).start().await?;
-    let text = TEAM
+    let text = team_at(&upstream)
         .replace("env:MAIN_KEY", "sk-live-main")
         .replace("env:ADA_KEY", "sk-pen-adas-own-key-of-the-tests");
     let apply =

@@ -11,6 +11,7 @@ mod bundle;
 mod clients;
 mod command_line;
 mod control;
+mod drill;
 mod faults;
 mod files;
 mod logs;

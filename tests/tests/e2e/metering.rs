@@ -62,7 +62,7 @@ impl Mixed {
     }
 }
 
-async fn send_all(
+pub(super) async fn send_all(
     gateway: &str,
     requests: impl IntoIterator<Item = usize>,
     done: &Arc<AtomicUsize>,
@@ -87,7 +87,7 @@ async fn send_all(
 }
 
 /// Usage rows by the number of their request; none may be there twice.
-fn by_number(rows: &[Value]) -> Result<BTreeMap<usize, &Value>> {
+pub(super) fn by_number(rows: &[Value]) -> Result<BTreeMap<usize, &Value>> {
     let mut found = BTreeMap::new();
     for row in rows {
         let model = row["model"].as_str().context("no model")?;
@@ -97,7 +97,7 @@ fn by_number(rows: &[Value]) -> Result<BTreeMap<usize, &Value>> {
     Ok(found)
 }
 
-fn ledger_by_number(entries: &[Received]) -> Result<BTreeMap<usize, &Received>> {
+pub(super) fn ledger_by_number(entries: &[Received]) -> Result<BTreeMap<usize, &Received>> {
     let mut found = BTreeMap::new();
     for entry in entries {
         let tag = entry.tag.as_deref().and_then(|tag| tag.strip_prefix('t')).context("no tag")?;
@@ -107,7 +107,7 @@ fn ledger_by_number(entries: &[Received]) -> Result<BTreeMap<usize, &Received>> 
 }
 
 /// A row of an answer that arrived whole says what the upstream said it used, to the token.
-fn check_row(n: usize, row: &Value, entry: &Received) {
+pub(super) fn check_row(n: usize, row: &Value, entry: &Received) {
     let complete = row["ended"] == "complete";
     let answered = matches!(entry.outcome, Outcome::Answered { .. });
     if complete {

@@ -26,11 +26,11 @@ fn says(gateway: &Gateway, dsn: &str, command: &[&str]) -> Result<String> {
     Ok(String::from_utf8(said.stdout)?.trim().to_owned())
 }
 
-/// How long it takes until a call with the key is answered with that status.
-async fn until(gateway: &Gateway, key: &str, status: u16) -> Result<Duration> {
+/// How long it takes until a call of that model with the key is answered with that status.
+async fn until(gateway: &Gateway, model: &str, key: &str, status: u16) -> Result<Duration> {
     let start = Instant::now();
     loop {
-        let body = r#"{"model":"openai/scripted","messages":[]}"#;
+        let body = format!(r#"{{"model":"{model}","messages":[]}}"#);
         let answer = post(gateway.at("/v1/chat/completions"), body).key(key).send().await?;
         if answer.status == status {
             return Ok(start.elapsed());
@@ -62,15 +62,36 @@ async fn what_changes_on_one_node_holds_on_the_other_within_a_second() -> Result
     for (made_on, dsn) in [(&first, &direct), (&second, &pooled)] {
         let key = says(made_on, dsn, &["key", "create", "--user", "ada"])?;
         for (node, name) in [(&first, "direct"), (&second, "pooled")] {
-            let took = until(node, &key, 200).await?;
+            let took = until(node, "openai/scripted", &key, 200).await?;
             ensure!(took < SOON, "a new key works on the {name} node after {took:?}");
         }
         let revoked = key.chars().take(13).collect::<String>();
         says(made_on, dsn, &["key", "revoke", &revoked])?;
         for (node, name) in [(&first, "direct"), (&second, "pooled")] {
-            let took = until(node, &key, 401).await?;
+            let took = until(node, "openai/scripted", &key, 401).await?;
             ensure!(took < SOON, "a revoked key stops on the {name} node after {took:?}");
         }
+    }
+    let key = says(&first, &direct, &["key", "create", "--user", "ada"])?;
+    let bundle = first.data_dir().join("routes.yaml");
+    let file = bundle.to_str().unwrap();
+    for (made_on, dsn, model) in [(&first, &direct, "scripted"), (&second, &pooled, "another")] {
+        let members = format!("[{{ provider: vendor, model: {model} }}]");
+        let providers = format!("[{{ name: vendor, channel: custom, base_url: {}/v1 }}]", upstream.url());
+        let text = format!(
+            "penstock: 1\nproviders: {providers}\nroutes: [{{ name: to-{model}, members: {members} }}]\n"
+        );
+        std::fs::write(&bundle, text)?;
+        says(made_on, dsn, &["apply", file, "--prune"])?;
+        for (node, name) in [(&first, "direct"), (&second, "pooled")] {
+            let took = until(node, &format!("to-{model}"), &key, 200).await?;
+            ensure!(took < SOON, "a new route is followed on the {name} node after {took:?}");
+        }
+    }
+    // the second one has taken the place of the first
+    for (node, name) in [(&first, "direct"), (&second, "pooled")] {
+        let took = until(node, "to-scripted", &key, 404).await?;
+        ensure!(took < SOON, "a route that is gone is followed on the {name} node for {took:?}");
     }
     Ok(())
 }

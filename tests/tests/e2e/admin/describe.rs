@@ -74,8 +74,8 @@ async fn every_operation_says_what_it_takes_and_answers() -> Result<()> {
             );
         }
     }
-    // 18 resources with five operations, and what reads only, logs in and describes
-    assert_eq!(ids.len(), 18 * 5 + 8, "{ids:?}");
+    // 18 resources with five operations; what reads only, logs in and describes; bundles in and out
+    assert_eq!(ids.len(), 18 * 5 + 8 + 2, "{ids:?}");
     Ok(())
 }
 
