@@ -11,7 +11,7 @@ use penstock_tests::upstream::ScriptedUpstream;
 use serde_json::json;
 
 use super::seed::{Seed, Store};
-use super::{ask, requests, said, with_key};
+use super::{ask, requests, said, told, with_key};
 
 /// What the four credentials of the tests are answered with.
 const MODEL: &str =
@@ -40,11 +40,11 @@ async fn fail_through(gateway: &Gateway, upstream: &ScriptedUpstream, store: &St
     requests(gateway, "fast", 12).await?;
     asked_no_more(upstream);
     let aside = ["a credential is left alone", "\"limited\"", "rate_limited"];
-    assert_eq!(said(gateway, &aside)?, 1, "{}", gateway.log()?);
+    told(gateway, &aside, 1).await?;
     for (name, reason) in [("broken", "server_error"), ("dead", "broken")] {
         let credential = &format!("\"credential\":\"{name}\"");
-        assert_eq!(said(gateway, &["a breaker is open", credential, reason])?, 1, "{}", gateway.log()?);
-        assert_eq!(said(gateway, &["an attempt failed", credential, "\"four\""])?, 2);
+        told(gateway, &["a breaker is open", credential, reason], 1).await?;
+        told(gateway, &["an attempt failed", credential, "\"four\""], 2).await?;
     }
     let reported = store.health(3).await?;
     let states: Vec<_> = reported.iter().map(|status| status.state).collect();
@@ -59,12 +59,7 @@ async fn fail_through(gateway: &Gateway, upstream: &ScriptedUpstream, store: &St
 
 /// Waits until a gateway knows of all three.
 async fn heard(gateway: &Gateway) -> Result<()> {
-    let start = Instant::now();
-    while said(gateway, &["a credential's state was reported"])? < 3 {
-        ensure!(start.elapsed() < PATIENCE, "{}", gateway.log()?);
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    Ok(())
+    told(gateway, &["a credential's state was reported"], 3).await
 }
 
 #[tokio::test]
@@ -143,8 +138,8 @@ async fn while_a_breaker_is_open_nobody_is_asked_and_then_one_request_finds_out(
     }
     assert_eq!(upstream.requests().len(), 4);
     requests(&gateway, "lone", 3).await?;
-    assert_eq!(said(&gateway, &["a breaker is half-open", "lone"])?, 1);
-    assert_eq!(said(&gateway, &["a credential works again", "lone"])?, 1);
+    told(&gateway, &["a breaker is half-open", "lone"], 1).await?;
+    told(&gateway, &["a credential works again", "lone"], 1).await?;
     store.close().await
 }
 

@@ -12,7 +12,7 @@ use penstock_tests::upstream::ScriptedUpstream;
 use serde_json::json;
 
 use super::seed::{Seed, Store};
-use super::{ask, requests, said, with_key};
+use super::{ask, requests, said, told, with_key};
 
 /// Asks until the answer has that status.
 async fn until(gateway: &Gateway, model: &str, status: u16) -> Result<()> {
@@ -129,7 +129,7 @@ async fn a_record_hides_the_environment_and_a_bad_one_is_left_out_by_name() -> R
         ["left out of the routing", "`base_url` is missing"],
         ["left out of the routing", "broken("],
     ] {
-        assert_eq!(said(&gateway, &words)?, 1, "{words:?}: {}", gateway.log()?);
+        told(&gateway, &words, 1).await?;
     }
     assert_eq!(ask(&gateway, "bad/scripted").await?.status, 404);
     // mended, it is used without a restart

@@ -5,9 +5,11 @@ mod changes;
 mod seed;
 mod strategies;
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 use penstock_tests::gateway::Gateway;
-use penstock_tests::http::{Answer, post};
+use penstock_tests::http::{Answer, PATIENCE, post};
 use penstock_tests::upstream::{Received, ScriptedUpstream};
 
 /// Asks for a model.
@@ -36,4 +38,15 @@ fn with_key(upstream: &ScriptedUpstream, key: &str) -> usize {
 fn said(gateway: &Gateway, words: &[&str]) -> Result<usize> {
     let log = gateway.log()?;
     Ok(log.lines().filter(|line| words.iter().all(|word| line.contains(word))).count())
+}
+
+/// Waits until the log, which a thread of its own writes, has so many lines with these words, and no more.
+async fn told(gateway: &Gateway, words: &[&str], lines: usize) -> Result<()> {
+    let start = Instant::now();
+    while said(gateway, words)? < lines {
+        ensure!(start.elapsed() < PATIENCE, "{words:?}: {}", gateway.log()?);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(said(gateway, words)?, lines, "{words:?}: {}", gateway.log()?);
+    Ok(())
 }
