@@ -392,7 +392,7 @@ async fn the_admin_api_applies_and_exports() -> Result<()> {
             "expected application/json, application/yaml or application/toml, found \\\"text/html\\\"",
         ),
         ("/apply", "application/json", "{", 422, "not JSON"),
-        ("/apply?force=true", "application/json", "{}", 400, "force"),
+        ("/apply?force=true", "application/json", "{}", 422, "force"),
     ];
     for (path, kind, body, status, words) in cases {
         let refused = apply(path, kind, body).await?;

@@ -95,7 +95,9 @@ async fn requests_are_logged_if_the_settings_say_so_and_without_what_they_name()
     ensure!(attempt["url"].as_str().is_some_and(|url| url.ends_with("/v1/chat/completions")), "{attempt}");
     // too long for a row: it is a file
     let name = long["body"].as_str().and_then(|body| body.strip_prefix("blob:")).context("no file")?;
-    let kept = find(gateway.data_dir(), name)?;
+    ensure!(name.starts_with("penstock-logs/") && name.ends_with("-request"), "{name}");
+    let kept = files(&gateway.data_dir().join("blobs"))?;
+    let kept = kept.iter().find(|text| text.contains("long long")).context("no file has the body")?;
     ensure!(kept.contains("long long") && kept.contains("[redacted]") && !kept.contains("078-05"));
     settings(&gateway, json!({"log_downstream": false, "log_upstream": false})).await?;
     ask(said("after")).await?;
@@ -104,10 +106,18 @@ async fn requests_are_logged_if_the_settings_say_so_and_without_what_they_name()
     Ok(())
 }
 
-/// The content of a blob of the embedded store.
-fn find(data: &std::path::Path, name: &str) -> Result<String> {
-    let path = data.join("blobs").join(name);
-    std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+/// The content of all files in a folder, however deep.
+fn files(folder: &std::path::Path) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push(String::from_utf8_lossy(&std::fs::read(&path)?).into_owned());
+        }
+    }
+    Ok(found)
 }
 
 #[tokio::test]

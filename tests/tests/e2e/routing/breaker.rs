@@ -1,6 +1,6 @@
 //! Credentials that fail: no client sees it, and every node knows.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, anyhow, ensure};
 use penstock_conformance::servers::{postgres::Postgres, skip};
