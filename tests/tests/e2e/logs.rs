@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
+use penstock_control::{ControlStore as _, DownstreamRequest, Dsn, LogBatch, Store};
+use penstock_core::{Clock as _, RequestId, SystemClock, Timestamp};
 use penstock_tests::gateway::{ADMIN_KEY, Builder, Gateway};
 use penstock_tests::http::{PATIENCE, get, post};
 use penstock_tests::upstream::ScriptedUpstream;
@@ -120,22 +122,51 @@ fn files(folder: &std::path::Path) -> Result<Vec<String>> {
     Ok(found)
 }
 
+/// A request of two days ago.
+fn old() -> DownstreamRequest {
+    let at = Timestamp(SystemClock.now().0 - 2 * 24 * 60 * 60 * 1_000);
+    DownstreamRequest {
+        request_id: RequestId::new(at),
+        at,
+        method: "POST".to_owned(),
+        path: "/v1/messages".to_owned(),
+        query: None,
+        status: 200,
+        headers: None,
+        body: Some("long ago".to_owned()),
+        response_body: None,
+    }
+}
+
 #[tokio::test]
-async fn what_is_too_old_is_removed_and_usage_that_nobody_wants_stays_a_day() -> Result<()> {
+async fn what_is_too_old_is_removed_and_nothing_else() -> Result<()> {
     let upstream = ScriptedUpstream::start().await?;
     let gateway =
         Builder::new()?.upstream(&upstream.url()).set("retention.interval", "200ms").start().await?;
-    settings(&gateway, json!({"log_downstream": true, "capture_bodies": true, "usage_enabled": false}))
-        .await?;
+    settings(&gateway, json!({"log_downstream": true, "capture_bodies": true})).await?;
     ask(&gateway, &json!({"model": "openai/scripted", "messages": []})).await?;
-    logs_of(&gateway, 1).await?;
-    // days that have passed at once
-    settings(&gateway, json!({"retention_days": 0})).await?;
+    let store = Store::open(&Dsn::Sqlite(gateway.data_dir().join("penstock.db"))).await?;
+    store.record(&LogBatch { downstream: vec![old()], upstream: Vec::new() }).await?;
+    store.close().await?;
+    let is_old = |row: &Value| row["path"] == "/v1/messages";
+    let rows = logs_of(&gateway, 2).await?;
+    ensure!(rows.iter().filter(|row| is_old(row)).count() == 1, "{rows:?}");
+    // first its body, then all of it
+    settings(&gateway, json!({"body_retention_days": 1})).await?;
     let start = Instant::now();
-    while !logs(&gateway).await?.is_empty() || !gateway.usage().await?.is_empty() {
+    while logs(&gateway).await?.iter().any(|row| is_old(row) && !row["body"].is_null()) {
+        ensure!(start.elapsed() < PATIENCE, "the body stays: {}", gateway.log()?);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    ensure!(logs(&gateway).await?.len() == 2);
+    settings(&gateway, json!({"retention_days": 1})).await?;
+    while logs(&gateway).await?.iter().any(is_old) {
         ensure!(start.elapsed() < PATIENCE, "nothing is removed: {}", gateway.log()?);
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
+    let rows = logs(&gateway).await?;
+    ensure!(rows.len() == 1 && rows[0]["body"].is_string(), "what is new stays: {rows:?}");
+    ensure!(gateway.usage_of(1).await?.len() == 1, "and so does usage");
     ensure!(gateway.log()?.contains("removed what was older"), "{}", gateway.log()?);
     Ok(())
 }
