@@ -1,7 +1,7 @@
 //! The commands beside `serve`.
 
 use anyhow::Result;
-use penstock_tests::gateway::Builder;
+use penstock_tests::gateway::{Builder, DataDir};
 use penstock_tests::http::post;
 use penstock_tests::upstream::ScriptedUpstream;
 use serde_json::Value;
@@ -100,6 +100,32 @@ fn doctor_names_what_does_not_work() -> Result<()> {
     assert_eq!(open.status.code(), Some(1));
     let findings: Value = serde_json::from_slice(&open.stdout)?;
     assert_eq!((&findings[0]["check"], &findings[0]["state"]), (&"configuration".into(), &"failed".into()));
+    Ok(())
+}
+
+#[test]
+fn doctor_says_whether_the_secrets_open() -> Result<()> {
+    const KEYS: [&str; 2] =
+        ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="];
+    let data = DataDir::new()?;
+    let bundle = data.path().join("bundle.toml");
+    std::fs::write(
+        &bundle,
+        "penstock = 1\n[[providers]]\nname = \"openai\"\ncredentials = [{ name = \"a\", api_key = \"sk-1\" }]\n",
+    )?;
+    let sealed = Builder::on(data).variable("PENSTOCK_MASTER_KEY", KEYS[0]);
+    let imported = sealed.run(&["import", bundle.to_str().unwrap()])?;
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+    let sound = sealed.run(&["doctor"])?;
+    assert!(
+        sound.status.success() && text(&sound.stdout).contains("secrets: all 1 open"),
+        "{}",
+        text(&sound.stdout)
+    );
+    // of two values for a variable the later one holds
+    let other = sealed.variable("PENSTOCK_MASTER_KEY", KEYS[1]).run(&["doctor"])?;
+    assert!(!other.status.success(), "{}", text(&other.stdout));
+    assert!(text(&other.stdout).contains("secrets: 1 of 1 do not open"), "{}", text(&other.stdout));
     Ok(())
 }
 

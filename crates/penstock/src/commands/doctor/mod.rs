@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anstyle::AnsiColor;
 use anyhow::bail;
-use penstock_control::{ControlStore, Dsn, Store};
+use penstock_control::{ControlStore, Dsn, Records, Snapshot, Store};
 use serde::Serialize;
 
 use super::serve::is_running;
@@ -111,7 +111,9 @@ fn data_dir(config: &Config) -> Finding {
 fn master_key(config: &Config) -> Finding {
     match config.keyring.current() {
         Some(key) => finding("master key", State::Ok, format!("{key}: secrets are sealed under it")),
-        None => finding("master key", State::Warning, super::serve::PLAINTEXT),
+        None => {
+            finding("master key", State::Warning, super::serve::PLAINTEXT.trim_start_matches("master_key: "))
+        }
     }
 }
 
@@ -140,11 +142,23 @@ async fn store(config: &Config) -> Vec<Finding> {
         Ok(loaded) => {
             let (users, keys) = (loaded.records.users.len(), loaded.records.keys.len());
             let holds = format!("{place} ({users} users, {keys} keys)");
-            vec![
-                finding("control store", State::Ok, holds),
-                access(config, keys > 0 || !loaded.records.tombstones.is_empty()),
-            ]
+            let secrets = secrets(config, &loaded.records);
+            let keyless = Snapshot::new(loaded).is_keyless();
+            vec![finding("control store", State::Ok, holds), secrets, access(config, !keyless)]
         }
+    }
+}
+
+/// Whether the secrets in the store open with the master key that there is.
+fn secrets(config: &Config, records: &Records) -> Finding {
+    let opened: Vec<_> = records.secrets().map(|secret| secret.open(&config.keyring)).collect();
+    let closed: Vec<_> = opened.iter().filter_map(|opened| opened.as_ref().err()).collect();
+    match closed.first() {
+        Some(first) => {
+            let says = format!("{} of {} do not open: {first}", closed.len(), opened.len());
+            finding("secrets", State::Failed, says)
+        }
+        None => finding("secrets", State::Ok, format!("all {} open", opened.len())),
     }
 }
 
