@@ -77,7 +77,10 @@ async fn what_changes_on_one_node_holds_on_the_other_within_a_second() -> Result
     let file = bundle.to_str().unwrap();
     for (made_on, dsn, model) in [(&first, &direct, "scripted"), (&second, &pooled, "another")] {
         let members = format!("[{{ provider: vendor, model: {model} }}]");
-        let providers = format!("[{{ name: vendor, channel: custom, base_url: {}/v1 }}]", upstream.url());
+        let providers = format!(
+            "[{{ name: vendor, channel: custom, base_url: {}/v1, credentials: [{{ name: a, api_key: sk-1 }}] }}]",
+            upstream.url()
+        );
         let text = format!(
             "penstock: 1\nproviders: {providers}\nroutes: [{{ name: to-{model}, members: {members} }}]\n"
         );

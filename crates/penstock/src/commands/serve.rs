@@ -39,7 +39,7 @@ use crate::{logging, output};
 pub(super) const PLAINTEXT: &str = "master_key: there is none, so that secrets are stored open: make one with \
      `openssl rand -base64 32`, name it in PENSTOCK_MASTER_KEY_FILE, and run `penstock keys seal`";
 /// How soon a change made elsewhere is seen.
-const FOLLOW: Duration = Duration::from_millis(500);
+const FOLLOW: Duration = Duration::from_millis(300);
 /// How long settlements may take to reach the store at the end; what is left stays in the journal.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long what was logged of requests may take to reach the store at the end.
