@@ -9,7 +9,7 @@ rm -rf "$PENSTOCK_CONFORMANCE"
 mkdir -p "$PENSTOCK_CONFORMANCE"
 status=0
 # with the features that the whole workspace has, so that nothing is compiled twice
-cargo test --workspace --no-fail-fast --test kv --test db --test blob --test degrade --test sql --test file || status=$?
+cargo test --workspace --no-fail-fast --test kv --test db --test blob --test degrade --test sql --test file --test sdk || status=$?
 cargo build --workspace --bin penstock-conformance
 target/debug/penstock-conformance
 exit "$status"

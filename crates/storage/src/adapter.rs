@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::Result;
 use crate::blob::BlobStore;
 use crate::db::Database;
 use crate::degrade::{
     BLOB_TIMEOUT, DB_TIMEOUT, DegradingBlob, DegradingDatabase, DegradingKv, Guard, KV_TIMEOUT, PartHealth,
     Pauses,
 };
+use crate::isolated::{IsolatedBlob, IsolatedKv};
 use crate::kv::KvStore;
 
 /// Whether every part is embedded.
@@ -34,9 +36,10 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub struct StorageAdapter {
     kind: Kind,
-    kv: Arc<DegradingKv>,
-    database: Arc<DegradingDatabase>,
-    blob: Arc<DegradingBlob>,
+    kv: Arc<dyn KvStore>,
+    database: Arc<dyn Database>,
+    blob: Arc<dyn BlobStore>,
+    guards: [(&'static str, Arc<Guard>); 3],
 }
 
 impl StorageAdapter {
@@ -47,12 +50,20 @@ impl StorageAdapter {
         database: Arc<dyn Database>,
         blob: Arc<dyn BlobStore>,
     ) -> Self {
-        Self {
-            kind,
-            kv: Arc::new(DegradingKv::new(kv, Pauses::for_calls(KV_TIMEOUT))),
-            database: Arc::new(DegradingDatabase::new(database, Pauses::for_calls(DB_TIMEOUT))),
-            blob: Arc::new(DegradingBlob::new(blob, Pauses::for_calls(BLOB_TIMEOUT))),
-        }
+        let kv = Arc::new(DegradingKv::new(kv, Pauses::for_calls(KV_TIMEOUT)));
+        let database = Arc::new(DegradingDatabase::new(database, Pauses::for_calls(DB_TIMEOUT)));
+        let blob = Arc::new(DegradingBlob::new(blob, Pauses::for_calls(BLOB_TIMEOUT)));
+        let guards = [("kv", kv.guard()), ("db", database.guard()), ("blob", blob.guard())];
+        let guards = guards.map(|(part, guard)| (part, Arc::clone(guard)));
+        Self { kind, kv, database, blob, guards }
+    }
+
+    /// The same, but keys and files are in a namespace of that name, where nobody else finds them. Tables are not:
+    /// they have names of their own.
+    pub fn isolated(&self, name: &str) -> Result<Self> {
+        let kv = Arc::new(IsolatedKv::new(Arc::clone(&self.kv), name)?);
+        let blob = Arc::new(IsolatedBlob::new(Arc::clone(&self.blob), name)?);
+        Ok(Self { kv, blob, ..self.clone() })
     }
 
     /// Whether every part is embedded.
@@ -77,18 +88,14 @@ impl StorageAdapter {
 
     /// How the parts are, as far as their calls have shown; nobody is asked.
     pub fn health(&self) -> HealthStatus {
-        HealthStatus { parts: self.guards().map(|(part, guard)| (part, guard.health())) }
+        HealthStatus { parts: self.guards.each_ref().map(|(part, guard)| (*part, guard.health())) }
     }
 
     /// Asks every backend.
     pub async fn check(&self) -> HealthStatus {
-        let [(_, kv), (_, database), (_, blob)] = self.guards();
+        let [(_, kv), (_, database), (_, blob)] = &self.guards;
         let (kv, database, blob) = tokio::join!(kv.check(), database.check(), blob.check());
         HealthStatus { parts: [("kv", kv), ("db", database), ("blob", blob)] }
-    }
-
-    fn guards(&self) -> [(&'static str, &Arc<Guard>); 3] {
-        [("kv", self.kv.guard()), ("db", self.database.guard()), ("blob", self.blob.guard())]
     }
 }
 

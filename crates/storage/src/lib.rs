@@ -12,6 +12,7 @@ pub mod blob;
 pub mod db;
 pub mod degrade;
 mod error;
+mod isolated;
 pub mod kv;
 #[cfg(test)]
 mod observed;

@@ -1,5 +1,6 @@
 //! Control stores with a fault each.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,7 +116,7 @@ impl ControlStore for BrokenStore {
     async fn commit(&self, changes: &ChangeSet) -> Result<Committed, ControlError> {
         match self.fault {
             Fault::HalfCommit => {
-                let mut whole = Committed { version: 0, ids: Vec::new() };
+                let mut whole = Committed { version: 0, ids: BTreeMap::new() };
                 for change in &changes.changes {
                     let one = self.inner.commit(&ChangeSet::of(change.clone())).await?;
                     whole.version = one.version;
@@ -186,6 +187,10 @@ impl ControlStore for BrokenStore {
 
     async fn logs(&self, query: &LogQuery) -> Result<LogPage, ControlError> {
         self.inner.logs(query).await
+    }
+
+    async fn oldest_log(&self) -> Result<Option<Timestamp>, ControlError> {
+        self.inner.oldest_log().await
     }
 
     async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, ControlError> {

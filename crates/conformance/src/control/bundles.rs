@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use penstock_control::accounts::Actor;
 use penstock_control::bundle::{Bundle, Format, PlanOptions, References, Secrets, apply};
-use penstock_control::{AuditQuery, ControlStore};
+use penstock_control::{AuditQuery, ControlStore, KeyDigest};
 use penstock_core::Timestamp;
 
 use super::Harness;
@@ -17,6 +17,7 @@ cases! { "control", dyn Harness:
     every_kind_of_record_is_in_an_export;
     a_bundle_is_applied_whole_or_not_at_all;
     bundles_of_several_nodes_are_all_applied;
+    what_has_moved_away_is_not_pruned_with_what_it_left;
 }
 
 /// With every section, as it is exported: the same bytes on every backend.
@@ -111,4 +112,42 @@ async fn bundles_of_several_nodes_are_all_applied(harness: Arc<dyn Harness>) -> 
     equal("the users", records.users.len(), 8)?;
     equal("the organisations", records.orgs.len(), 2)?;
     equal("their teams", records.teams.len(), 8)
+}
+
+async fn what_has_moved_away_is_not_pruned_with_what_it_left(harness: Arc<dyn Harness>) -> Outcome {
+    let [laptop, robot] = ["sk-pen-laptop", "sk-pen-robot"].map(|key| KeyDigest::of(key).to_string());
+    let before = format!(
+        "penstock: 1
+providers: [{{name: old, channel: openai, models: [{{id: m}}]}}, {{name: new, channel: openai}}]
+routes: [{{name: fast, members: [{{provider: old, model: m}}]}}]
+orgs: [{{name: acme, teams: [{{name: core}}]}}]
+users:
+  - {{name: ada, org: acme, team: core, keys: [{{label: laptop, digest: \"{laptop}\"}}]}}
+  - {{name: bob, org: acme, keys: [{{label: robot, digest: \"{robot}\"}}]}}
+"
+    );
+    let after = format!(
+        "penstock: 1
+providers: [{{name: new}}]
+routes: [{{name: fast, members: [{{provider: new, model: m}}]}}]
+orgs: [default]
+users: [{{name: ada, org: default, keys: [{{digest: \"{laptop}\"}}, {{digest: \"{robot}\"}}]}}]
+"
+    );
+    let store = harness.store();
+    applied(&*store, &read(&before, Format::Yaml)?, OPTIONS).await?;
+    applied(&*store, &read(&after, Format::Yaml)?, PRUNE).await?;
+    // what is kept, and not what this node thinks of it
+    let records = harness.node().await?.load().await?.records;
+    let orgs: Vec<_> = records.orgs.iter().map(|org| org.name.as_str()).collect();
+    equal("the organisations", orgs, ["default"])?;
+    let users: Vec<_> = records.users.iter().map(|user| user.name.as_str()).collect();
+    equal("the users", users, ["ada"])?;
+    let ada = records.user("ada").map(|user| user.id);
+    let owners: Vec<_> = records.keys.iter().map(|key| Some(key.user_id)).collect();
+    equal("whose the keys are", owners, [ada, ada])?;
+    let providers: Vec<_> = records.providers.iter().map(|provider| provider.name.as_str()).collect();
+    equal("the providers", providers, ["new"])?;
+    equal("the members of the route", records.members.len(), 1)?;
+    equal("what this node has", store.load().await?.records, records)
 }

@@ -17,6 +17,7 @@ use crate::{Failure, Outcome};
 cases! { "control", dyn Harness:
     logs_come_back_with_what_was_asked_of_providers;
     logs_are_paged_and_filtered;
+    the_oldest_log_is_found_whichever_kind_it_is;
     a_change_and_its_audit_entry_are_one;
     the_audit_trail_is_paged_from_the_newest;
     what_is_too_old_is_removed_in_pieces;
@@ -86,6 +87,19 @@ async fn logs_are_paged_and_filtered(harness: Arc<dyn Harness>) -> Outcome {
     equal("the rows between", found.as_slice(), &rows[1..6])?;
     let one = LogQuery { request_id: Some(rows[3].request_id), limit: 2, ..LogQuery::default() };
     equal("the one", store.logs(&one).await?.rows, [(rows[3].clone(), Vec::new())])
+}
+
+async fn the_oldest_log_is_found_whichever_kind_it_is(harness: Arc<dyn Harness>) -> Outcome {
+    let store = harness.store();
+    equal("of none", store.oldest_log().await?, None)?;
+    let attempts =
+        |at: i64| LogBatch { downstream: Vec::new(), upstream: vec![upstream(&downstream(at), 1)] };
+    store.record(&attempts(8)).await?;
+    equal("of attempts alone", store.oldest_log().await?, Some(Timestamp(8)))?;
+    store.record(&LogBatch { downstream: vec![downstream(5), downstream(9)], upstream: Vec::new() }).await?;
+    equal("of both", store.oldest_log().await?, Some(Timestamp(5)))?;
+    store.record(&attempts(3)).await?;
+    equal("of both, an attempt first", store.oldest_log().await?, Some(Timestamp(3)))
 }
 
 fn entry(action: &str) -> AuditEntry {

@@ -13,6 +13,7 @@ use crate::case::{cases, equal};
 cases! { "control", dyn Harness:
     a_settlement_comes_back_as_it_was;
     a_name_of_any_length_is_settled;
+    a_name_of_any_characters_is_settled;
     a_raw_usage_of_any_length_is_kept;
     settling_again_changes_nothing;
     nodes_that_settle_the_same_apply_each_once;
@@ -70,6 +71,27 @@ async fn a_name_of_any_length_is_settled(harness: Arc<dyn Harness>) -> Outcome {
     let rows = store.usage(&everything()).await?.rows;
     equal("the rows", rows.len(), 2)?;
     equal("the beginning of the name", &*rows[0].model, &name[..rows[0].model.len()])
+}
+
+async fn a_name_of_any_characters_is_settled(harness: Arc<dyn Harness>) -> Outcome {
+    let store = harness.store();
+    let named = |name: &str| Settlement {
+        route: name.into(),
+        model: name.into(),
+        provider: name.into(),
+        credential: Some(name.into()),
+        tenant: Some(name.into()),
+        price_version: Some(name.into()),
+        raw_usage: Some(name.into()),
+        ..settlement(1)
+    };
+    // a zero is what no text of PostgreSQL has
+    let (odd, kept) = (named("a\0\u{1}\u{7f}\n'\u{feff}"), named("a\u{1}\u{7f}\n'\u{feff}"));
+    let kept = Settlement { request_id: odd.request_id, ..kept };
+    let rows = [odd, settlement(2)];
+    equal("what became of it", store.settle(&rows).await?, [Settled::Applied; 2])?;
+    equal("again", store.settle(&rows).await?, [Settled::Duplicate; 2])?;
+    equal("the row", store.usage(&everything()).await?.rows.first(), Some(&kept))
 }
 
 async fn a_raw_usage_of_any_length_is_kept(harness: Arc<dyn Harness>) -> Outcome {

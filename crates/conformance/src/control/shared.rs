@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use penstock_control::{CredentialStatus, Lease, Record, Session};
+use penstock_control::{ControlStore, CredentialStatus, Lease, Record, Session};
 use penstock_core::{CredentialId, HealthState, Timestamp};
 
 use super::every_kind::with_one_of_each;
@@ -13,6 +13,7 @@ use crate::{Failure, Outcome};
 
 cases! { "control", dyn Harness:
     the_newer_report_of_health_counts;
+    a_report_of_a_model_of_any_name_is_kept;
     a_vocabulary_of_any_bytes_is_kept;
     a_login_ends_once;
     a_login_ends_with_its_user;
@@ -33,14 +34,31 @@ fn status(credential: CredentialId, model: &str, state: HealthState, at: i64) ->
     }
 }
 
-async fn the_newer_report_of_health_counts(harness: Arc<dyn Harness>) -> Outcome {
-    let (store, other) = (harness.store(), harness.node().await?);
-    let made = with_one_of_each(&*store).await?;
+async fn a_credential(store: &dyn ControlStore) -> Result<CredentialId, Failure> {
+    let made = with_one_of_each(store).await?;
     let credential = made.iter().find_map(|record| match record {
         Record::Credential(credential) => Some(credential.id),
         _ => None,
     });
-    let credential = credential.ok_or_else(|| Failure::new("there is no credential"))?;
+    credential.ok_or_else(|| Failure::new("there is no credential"))
+}
+
+async fn a_report_of_a_model_of_any_name_is_kept(harness: Arc<dyn Harness>) -> Outcome {
+    let store = harness.store();
+    let credential = a_credential(&*store).await?;
+    let long = "é".repeat(300);
+    let (first, second) = (format!("{long}1"), format!("{long}\u{0}2"));
+    let report = |model: &str, at| status(credential, model, HealthState::RateLimited, at);
+    store.report_health(&[report(&first, 5), report(&second, 6), report("a\0b", 5)]).await?;
+    // one that is older than what is there, by the name under which that is kept
+    store.report_health(&[report(&first, 4)]).await?;
+    let kept = [report("ab", 5), report(&"é".repeat(255), 6)];
+    equal("the reports", harness.node().await?.health_reports().await?, kept)
+}
+
+async fn the_newer_report_of_health_counts(harness: Arc<dyn Harness>) -> Outcome {
+    let (store, other) = (harness.store(), harness.node().await?);
+    let credential = a_credential(&*store).await?;
     let cooling = status(credential, "", HealthState::RateLimited, 5);
     let of_a_model = status(credential, "gpt-4o-mini", HealthState::Cooling, 5);
     store.report_health(&[cooling.clone(), of_a_model.clone()]).await?;

@@ -44,7 +44,8 @@ impl Mariadb {
         let mut command = Command::new(daemon);
         // as whoever runs the test: its folder is nobody else's
         command.args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--max-connections=600"]);
-        command.arg("--innodb-flush-log-at-trx-commit=0");
+        // what is committed is with the system, and so there after the server is killed
+        command.arg("--innodb-flush-log-at-trx-commit=2");
         command.arg(format!("--datadir={}", data.display()));
         // a server that starts removes the temporary tables of all others from a folder that they share
         command.arg(format!("--tmpdir={}", folder.path().display()));

@@ -73,6 +73,11 @@ impl Server {
         Ok(())
     }
 
+    /// Whether its process is gone.
+    pub fn has_ended(&mut self) -> Result<bool, Failure> {
+        Ok(self.process.try_wait()?.is_some())
+    }
+
     /// Kills it, as a power cut would.
     pub async fn kill(&mut self) -> Result<(), Failure> {
         Ok(self.process.kill().await?)

@@ -26,6 +26,15 @@ pub struct Postgres {
 impl Postgres {
     /// The server to test with; `None` if there is none.
     pub async fn start() -> Result<Option<Self>, Failure> {
+        Self::start_with("fsync=off").await
+    }
+
+    /// One that brings to the disk what it says it has, as those do that people rely on.
+    pub async fn start_durable() -> Result<Option<Self>, Failure> {
+        Self::start_with("fsync=on").await
+    }
+
+    async fn start_with(setting: &str) -> Result<Option<Self>, Failure> {
         let Some(binaries) = binaries() else { return Ok(None) };
         let psql = binaries.join("psql");
         let next = AtomicU32::new(0);
@@ -49,7 +58,7 @@ impl Postgres {
         done(&mut init).await?;
         let mut command = user.command(&binaries.join("postgres"));
         command.arg("-D").arg(&data).arg("-k").arg(folder.path());
-        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=400"]);
+        command.args(["-c", "listen_addresses=127.0.0.1", "-c", setting, "-c", "max_connections=400"]);
         command.arg("-p").arg(address.port().to_string());
         let server = Server::start(command, address, folder).await?;
         let url = format!("postgres://postgres@{address}");
@@ -94,6 +103,12 @@ impl Postgres {
         let server = self.server.as_mut().ok_or_else(|| Failure::new("it is not ours to start"))?;
         server.start_again().await?;
         self.wait().await
+    }
+
+    /// Starts it again if it has given up by itself.
+    pub async fn start_if_ended(&mut self) -> Result<(), Failure> {
+        let ended = self.server.as_mut().map_or(Ok(false), Server::has_ended)?;
+        if ended { self.start_again().await } else { Ok(()) }
     }
 
     /// Where a private server listens.

@@ -102,6 +102,11 @@ impl DbError {
         Self::new(code::UNAVAILABLE, message)
     }
 
+    /// Whether that is so.
+    pub fn is_unavailable(&self) -> bool {
+        self.kind == ErrorKind::Unavailable
+    }
+
     /// With what the driver said.
     #[must_use]
     pub fn with_details(mut self, details: impl Into<String>) -> Self {

@@ -3,7 +3,7 @@
 mod authorise;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
@@ -22,9 +22,12 @@ use super::sql::{Column, Dialect, Driver, Field, Mode, Ranking, Rows, Session, S
 use super::value::{Cell, Kind};
 use super::vector::Cosine;
 use super::{DbError, code};
+use crate::Retry;
 
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Before a file that is being made is tried again.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 const READERS: u32 = 4;
 
 /// The driver.
@@ -39,7 +42,16 @@ impl SqliteDriver {
     /// The database in the file at `path`, made if it is missing.
     pub async fn open(path: &Path) -> Result<SqlDb, DbError> {
         let options = options().filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
-        let writer = pool(options.clone(), 1, true).await?;
+        let begun = Instant::now();
+        let writer = loop {
+            match pool(options.clone(), 1, true).await {
+                // to turn a file to WAL waits for nobody: another process may be doing it at this moment
+                Err(error) if error.retry == Retry::Later && begun.elapsed() < BUSY_TIMEOUT => {
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                }
+                opened => break opened?,
+            }
+        };
         let readers = pool(options, READERS, true).await?;
         Ok(SqlDb::new(Self { writer, readers, vectors: true }))
     }

@@ -4,6 +4,7 @@ mod chain;
 mod outcome;
 mod parse;
 mod start;
+mod steps;
 
 use serde_json::Value;
 
@@ -12,6 +13,7 @@ use super::{DbError, Row};
 pub use chain::{Chain, NearestOptions, Order};
 pub use outcome::Outcome;
 pub use start::{Select, TableQuery, Upsert};
+pub use steps::Steps;
 
 /// What to do with which rows of a table.
 #[derive(Clone, Debug, PartialEq)]
