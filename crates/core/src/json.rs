@@ -69,6 +69,11 @@ impl Json {
         self.text().starts_with('{')
     }
 
+    /// What it is, for messages that must not show it.
+    pub fn kind(&self) -> &'static str {
+        kind(self.text())
+    }
+
     /// Its members, in order, if it is an object.
     pub fn members(&self) -> Option<Vec<(String, Self)>> {
         self.read::<Members>().map(|Members(members)| members)

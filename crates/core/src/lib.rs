@@ -6,8 +6,10 @@
 pub mod canonical;
 mod clock;
 mod dialect;
+mod host;
 mod ids;
 mod json;
+mod proxy;
 mod routing;
 mod secret;
 mod usage;
@@ -15,10 +17,12 @@ mod usd;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use dialect::{Dialect, Operation, UnknownName};
+pub use host::{is_loopback, is_metadata_service};
 pub use ids::{
     CredentialId, KeyId, OrgId, ProviderId, RequestId, RequestIdError, RouteId, RuleSetId, TeamId, UserId,
 };
 pub use json::{Json, JsonText, Number, unescaped};
+pub use proxy::{ProxyLogin, ProxyScheme, ProxyUrl, ProxyUrlError};
 pub use routing::{CredentialStrategy, HealthState, RouteStrategy};
 pub use secret::Secret;
 pub use usage::{Ended, Usage, UsageSource};

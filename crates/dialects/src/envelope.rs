@@ -6,7 +6,9 @@ use penstock_core::Dialect;
 
 use crate::scan::{Member, Root, Scan, ScanError, Scanner};
 
-const WANTED: &[&str] = &["model", "stream", "stream_options"];
+const WANTED: &[&str] = &["model", "stream", "stream_options", OUTPUT[0], OUTPUT[1], OUTPUT[2], "n"];
+/// What dialects call the bound of an answer; where several are there, the narrowest holds.
+const OUTPUT: [&str; 3] = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
 /// A longer name is no model's; names end up in rows, logs and URLs.
 pub const MODEL_LIMIT: usize = 1_024;
 
@@ -26,6 +28,10 @@ pub struct Envelope {
     pub stream_options: Option<Member>,
     /// A rough count of the input tokens.
     pub estimated_input: u64,
+    /// Tokens of one answer at the most, if it says so.
+    pub max_output: Option<u64>,
+    /// How many answers are asked for.
+    pub choices: u64,
 }
 
 /// The top-level `model` of a body.
@@ -58,13 +64,19 @@ pub enum EnvelopeError {
     /// `model` is not a text.
     #[error("\"model\" is {0}: expected a non-empty string")]
     ModelNotText(&'static str),
+    /// `model` holds a control character.
+    #[error("\"model\" holds the control character U+{:04X}: expected a name without one", u32::from(*.0))]
+    ModelUnprintable(char),
 }
 
 impl EnvelopeError {
     /// The field to blame, for dialects whose errors name it.
     pub fn param(&self) -> Option<&'static str> {
         match self {
-            Self::ModelMissing | Self::ModelRepeated(_) | Self::ModelNotText(_) => Some("model"),
+            Self::ModelMissing
+            | Self::ModelRepeated(_)
+            | Self::ModelNotText(_)
+            | Self::ModelUnprintable(_) => Some("model"),
             Self::Empty | Self::NotJson(_) | Self::NotAnObject(_) => None,
         }
     }
@@ -85,13 +97,29 @@ impl Envelope {
         let model = if dialect == Dialect::Gemini { None } else { Some(model(&scan)?) };
         let mut options = scan.all("stream_options");
         let stream_options = options.next().filter(|_| options.next().is_none()).cloned();
+        let number = |name| whole(scan.last(name)?.value.as_deref()?);
         Ok(Self {
+            max_output: OUTPUT.iter().filter_map(|name| number(name)).min(),
+            choices: number("n").unwrap_or(1).max(1),
             model,
             stream: scan.last("stream").is_some_and(|stream| stream.value.as_deref() == Some(b"true")),
             stream_options,
             estimated_input: estimated_tokens(scan.text_bytes) + scan.media_parts * TOKENS_PER_MEDIA_PART,
         })
     }
+}
+
+/// A whole number, also where it is spelt as `1e3`; anything else is none.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "out of range is the most there is"
+)]
+fn whole(value: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(value).ok()?;
+    let rounded =
+        || text.parse::<f64>().ok().filter(|number| *number >= 0.0).map(|number| number.ceil() as u64);
+    text.parse().ok().or_else(rounded)
 }
 
 /// Tokens in `text_bytes` bytes of text, roughly and never zero for a text that is there.
@@ -115,7 +143,15 @@ fn model(scan: &Scan) -> Result<ModelField, EnvelopeError> {
     if name.trim().is_empty() {
         return Err(EnvelopeError::ModelNotText("an empty string"));
     }
+    if let Some(found) = control_character(&name) {
+        return Err(EnvelopeError::ModelUnprintable(found));
+    }
     Ok(ModelField { name, value_span: member.value_span.clone() })
+}
+
+/// The first control character of a model's name, which is in no name and upsets who stores or shows it.
+pub fn control_character(name: &str) -> Option<char> {
+    name.chars().find(|character| character.is_control())
 }
 
 fn kind_of(value: &[u8]) -> &'static str {
@@ -147,6 +183,19 @@ mod tests {
     }
 
     #[test]
+    fn the_bound_of_an_answer_is_read_in_every_spelling() {
+        let bound = |fields: &str| {
+            let envelope = read(&format!(r#"{{"model":"m",{fields}}}"#)).unwrap();
+            (envelope.max_output, envelope.choices)
+        };
+        assert_eq!(bound(r#""max_tokens":64"#), (Some(64), 1));
+        assert_eq!(bound(r#""max_completion_tokens":1e3,"n":3"#), (Some(1_000), 3));
+        assert_eq!(bound(r#""max_tokens":10,"max_completion_tokens":9"#), (Some(9), 1));
+        assert_eq!(bound(r#""max_tokens":"64","n":0"#), (None, 1));
+        assert_eq!(bound(r#""messages":[{"max_tokens":1}]"#), (None, 1));
+    }
+
+    #[test]
     fn the_model_is_found_behind_300_kb_of_messages() {
         let text = "word ".repeat(60_000);
         let body =
@@ -170,6 +219,14 @@ mod tests {
             (r#"{"model":7}"#, "\"model\" is a number: expected a non-empty string"),
             (r#"{"model":null}"#, "\"model\" is null: expected a non-empty string"),
             (r#"{"model":" "}"#, "\"model\" is an empty string: expected a non-empty string"),
+            (
+                r#"{"model":"openai/x\u0000"}"#,
+                "\"model\" holds the control character U+0000: expected a name without one",
+            ),
+            (
+                "{\"model\":\"x\u{85}\"}",
+                "\"model\" holds the control character U+0085: expected a name without one",
+            ),
         ];
         for (body, message) in cases {
             assert_eq!(read(body).unwrap_err().to_string(), message, "{body}");

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use penstock_core::Dialect;
+use serde_json::{Map, Value};
 
 use crate::{anthropic_messages, gemini, openai_chat, openai_responses};
 
@@ -18,6 +19,35 @@ pub struct ErrorFacts<'a> {
     pub param: Option<&'a str>,
     /// The gateway's id of the request.
     pub request_id: &'a str,
+    /// What a module has to say, where it is one that refuses.
+    pub module: Option<ModuleFacts<'a>>,
+}
+
+/// What a module says of a request that it refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModuleFacts<'a> {
+    /// The error's type, in place of the dialect's own: `cost_limit_per_day`.
+    pub kind: &'a str,
+    /// Further fields of the error, such as `resets_at`.
+    pub more: &'a Map<String, Value>,
+}
+
+impl ErrorFacts<'_> {
+    /// The error's type: the module's, else the dialect's.
+    pub(crate) fn kind_or(&self, own: &'static str) -> &str {
+        self.module.map_or(own, |module| module.kind)
+    }
+
+    /// Adds what the module says further; what the dialect says stays.
+    fn extend(&self, mut body: Value) -> Value {
+        let error = body.get_mut("error").and_then(Value::as_object_mut);
+        if let (Some(error), Some(module)) = (error, self.module) {
+            for (name, value) in module.more {
+                error.entry(name.as_str()).or_insert_with(|| value.clone());
+            }
+        }
+        body
+    }
 }
 
 /// The body of an error response.
@@ -27,7 +57,7 @@ pub fn encode(dialect: Dialect, facts: &ErrorFacts<'_>) -> Bytes {
         Dialect::AnthropicMessages => anthropic_messages::errors::body(facts),
         Dialect::Gemini => gemini::errors::body(facts),
     };
-    Bytes::from(body.to_string())
+    Bytes::from(facts.extend(body).to_string())
 }
 
 /// An error as the last event of a stream that has already begun.
@@ -55,6 +85,7 @@ mod tests {
         message: "no model \"gpt-4p\"",
         param: Some("model"),
         request_id: "req_1",
+        module: None,
     };
 
     #[test]
@@ -76,12 +107,33 @@ mod tests {
     }
 
     #[test]
+    fn a_module_says_its_own_type_and_more() {
+        let more =
+            Map::from_iter([("resets_at".to_owned(), "soon".into()), ("message".to_owned(), 1.into())]);
+        let module = Some(ModuleFacts { kind: "cost_limit_per_day", more: &more });
+        for dialect in Dialect::ALL {
+            let body =
+                encode(*dialect, &ErrorFacts { status: 429, code: "cost_limit_per_day", module, ..FACTS });
+            let error = serde_json::from_slice::<Value>(&body).unwrap()["error"].take();
+            assert_eq!(
+                (&error["resets_at"], &error["message"]),
+                (&"soon".into(), &FACTS.message.into()),
+                "{dialect}"
+            );
+            let kind = if *dialect == Dialect::Gemini { &error["status"] } else { &error["type"] };
+            let expected =
+                if *dialect == Dialect::Gemini { "RESOURCE_EXHAUSTED" } else { "cost_limit_per_day" };
+            assert_eq!(kind, expected, "{dialect}");
+        }
+    }
+
+    #[test]
     fn mid_stream_errors_are_events() {
         for dialect in Dialect::ALL {
             let event = encode_event(*dialect, &FACTS);
             let read: Vec<_> = crate::sse::events(&event).collect();
             assert_eq!(read.len(), 1, "{dialect}");
-            assert!(serde_json::from_slice::<serde_json::Value>(&read[0].data).is_ok(), "{dialect}");
+            assert!(serde_json::from_slice::<Value>(&read[0].data).is_ok(), "{dialect}");
         }
     }
 }

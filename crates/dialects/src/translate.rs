@@ -43,7 +43,7 @@ impl StreamTranslator {
             self.block(&block.bytes, out)?;
         }
         let finished = self.decoder.finish(&mut self.chunks);
-        self.write(out)?;
+        self.pass(out)?;
         finished
     }
 
@@ -61,19 +61,56 @@ impl StreamTranslator {
     pub fn block(&mut self, block: &[u8], out: &mut BytesMut) -> Result<(), StreamError> {
         for event in events(block) {
             let taken = self.decoder.event(event.name, &event.data, &mut self.chunks);
-            self.write(out)?;
+            self.pass(out)?;
             taken?;
         }
         Ok(())
     }
 
-    /// Writes what was read. Pieces that do not follow each other would come out as nonsense, or as an
-    /// answer that looks whole and is not.
-    fn write(&mut self, out: &mut BytesMut) -> Result<(), StreamError> {
+    /// Reads whole events, for somebody who looks at their pieces before [`Self::write`] has them; what could be
+    /// read is in `chunks`, also when there is an error.
+    pub fn read(&mut self, block: &[u8], chunks: &mut Vec<CanonicalChunk>) -> Result<(), StreamError> {
+        for event in events(block) {
+            let taken = self.decoder.event(event.name, &event.data, &mut self.chunks);
+            self.hand_on(chunks)?;
+            taken?;
+        }
+        Ok(())
+    }
+
+    /// The provider has closed the stream; like [`Self::read`].
+    pub fn read_end(&mut self, chunks: &mut Vec<CanonicalChunk>) -> Result<(), StreamError> {
+        let finished = self.decoder.finish(&mut self.chunks);
+        self.hand_on(chunks)?;
+        finished
+    }
+
+    /// Writes pieces that [`Self::read`] gave.
+    pub fn write(&mut self, chunks: &[CanonicalChunk], out: &mut BytesMut) {
+        for chunk in chunks {
+            self.encoder.chunk(chunk, out);
+        }
+    }
+
+    fn hand_on(&mut self, chunks: &mut Vec<CanonicalChunk>) -> Result<(), StreamError> {
         for chunk in self.chunks.drain(..) {
-            self.order.take(&chunk).map_err(|error| DecodeError::new("", error.to_string()))?;
+            in_order(&mut self.order, &chunk)?;
+            chunks.push(chunk);
+        }
+        Ok(())
+    }
+
+    /// Writes what was read.
+    fn pass(&mut self, out: &mut BytesMut) -> Result<(), StreamError> {
+        for chunk in self.chunks.drain(..) {
+            in_order(&mut self.order, &chunk)?;
             self.encoder.chunk(&chunk, out);
         }
         Ok(())
     }
+}
+
+/// Pieces that do not follow each other would come out as nonsense, or as an answer that looks whole and is not.
+fn in_order(order: &mut Order, chunk: &CanonicalChunk) -> Result<(), StreamError> {
+    order.take(chunk).map_err(|error| DecodeError::new("", error.to_string()).into())
 }

@@ -39,6 +39,15 @@ impl Fold {
         Ok(())
     }
 
+    /// The answer as far as it has come.
+    pub fn so_far(&self) -> CanonicalResponse {
+        let mut response = self.response.clone();
+        for (index, piece) in &self.pieces {
+            complete(&mut response.content[*index], piece);
+        }
+        response
+    }
+
     /// The whole answer, once the stream has ended.
     pub fn finish(self) -> Result<CanonicalResponse, OrderError> {
         if self.order.is_stopped() { Ok(self.response) } else { Err(OrderError::NoStop) }

@@ -11,6 +11,7 @@ mod extensions;
 mod fold;
 mod order;
 mod origin;
+mod read;
 mod request;
 mod response;
 
@@ -23,6 +24,7 @@ pub use extensions::{Extensions, Fields};
 pub use fold::Fold;
 pub use order::{Order, OrderError};
 pub use origin::{Origin, OriginError};
+pub use read::{FromJson, Path, ReadError};
 pub use request::{
     CanonicalRequest, CanonicalTool, ResponseFormat, ThinkingMode, ThinkingRequest, ToolChoice,
     ToolChoiceKind,

@@ -1,6 +1,6 @@
 //! What a model is asked.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{BlockExtras, CanonicalMessage, Extensions, Fields, SystemPrompt};
 use crate::{Dialect, Json, Number};
@@ -107,7 +107,7 @@ pub struct ToolChoice {
 }
 
 /// A rule for calling tools.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolChoiceKind {
     /// The model decides.
@@ -139,7 +139,7 @@ pub struct ThinkingRequest {
 }
 
 /// Whether to think.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThinkingMode {
     /// Within a budget.

@@ -26,7 +26,7 @@ pub(crate) fn read(body: &[u8]) -> Option<ErrorReport> {
 pub(crate) fn body(facts: &ErrorFacts<'_>) -> Value {
     json!({
         "type": "error",
-        "error": {"type": kind(facts.status), "message": facts.message},
+        "error": {"type": facts.kind_or(kind(facts.status)), "message": facts.message},
         "request_id": facts.request_id,
     })
 }

@@ -26,7 +26,7 @@ pub(crate) fn read(body: &[u8]) -> Option<ErrorReport> {
 pub(crate) fn body(facts: &ErrorFacts<'_>) -> Value {
     json!({"error": {
         "message": facts.message,
-        "type": kind(facts.status),
+        "type": facts.kind_or(kind(facts.status)),
         "param": facts.param,
         "code": facts.code,
     }})

@@ -133,6 +133,7 @@ pub(crate) fn errors(probes: &Probes, to: Dialect) -> Table {
     for (error, status, body) in &probes.errors {
         let report = from.decode_error(body.as_bytes()).unwrap_or_else(|| panic!("{error} is no error"));
         let facts = ErrorFacts {
+            module: None,
             status: *status,
             code: report.code.as_deref().unwrap_or("upstream_error"),
             message: &report.message,
