@@ -4,8 +4,9 @@ use penstock_core::{KeyId, OrgId, Secret, Timestamp, UserId};
 use serde_json::{Value, json};
 
 use crate::accounts::{ADMIN_TIER, AccountError, Actor, NewKey, check_name, new_key};
+use crate::login::may_administer;
 use crate::password::{self, PasswordError};
-use crate::{Change, ChangeSet, ControlError, ControlStore, Records, User, UserKey};
+use crate::{Change, ChangeSet, ControlError, ControlStore, Org, Records, Team, User, UserKey};
 
 /// Why there is no administrator afterwards.
 #[derive(Debug, thiserror::Error)]
@@ -18,8 +19,9 @@ pub enum AdministratorError {
     Password(#[from] PasswordError),
 }
 
-/// Sees to it that a user of that name is an administrator, enabled, and has that password. Nothing is changed
-/// where all of it is so already, so that a start does not end the sessions of the one before.
+/// Sees to it that a user of that name is an administrator, enabled as are its organisation and team, and has that
+/// password. Nothing is changed where all of it is so already, so that a start does not end the sessions of the one
+/// before.
 pub async fn recover(
     store: &dyn ControlStore,
     name: &str,
@@ -31,7 +33,7 @@ pub async fn recover(
     loop {
         let loaded = store.load().await.map_err(AccountError::from)?;
         let found = loaded.records.users.iter().find(|user| user.name == name);
-        if found.is_some_and(|user| user.is_admin && user.enabled && has(user, password)) {
+        if found.is_some_and(|user| may_administer(user, &loaded.records) && has(user, password)) {
             return Ok(false);
         }
         let user = User {
@@ -45,9 +47,22 @@ pub async fn recover(
             Some(user) => ("user.update", Some(shown(user, None))),
             None => ("user.create", None),
         };
-        let after = Some(shown(&user, Some("[redacted]")));
-        let entry = actor.did(action, format!("user {name}"), before, after);
-        let changes = ChangeSet::of(Change::Put(user.into())).based_on(loaded.version).audited(entry);
+        let mut after = shown(&user, Some("[redacted]"));
+        let mut changes = Vec::new();
+        // nobody of a disabled organisation or team may administer
+        let org = loaded.records.orgs.get(user.org_id).filter(|org| !org.enabled);
+        if let Some(org) = org {
+            after["enabled_org"] = org.name.clone().into();
+            changes.push(Change::Put(Org { enabled: true, updated_at: now, ..(**org).clone() }.into()));
+        }
+        let team = user.team_id.and_then(|team| loaded.records.teams.get(team)).filter(|team| !team.enabled);
+        if let Some(team) = team {
+            after["enabled_team"] = team.name.clone().into();
+            changes.push(Change::Put(Team { enabled: true, updated_at: now, ..(**team).clone() }.into()));
+        }
+        changes.push(Change::Put(user.into()));
+        let entry = actor.did(action, format!("user {name}"), before, Some(after));
+        let changes = ChangeSet { changes, based_on: Some(loaded.version), audit: Some(entry) };
         match store.commit(&changes).await {
             Ok(_) => return Ok(true),
             Err(ControlError::Stale) => {}

@@ -34,18 +34,18 @@ pub use ledger::{
     UsageRollup, Vocab,
 };
 pub use records::{
-    Alias, AuditEntry, Change, ChangeSet, Credential, DEFAULT_INSTANCE, DEFAULT_ORG, EVERY_PROVIDER,
-    HeldSecret, Implementation, InstanceSettings, KeyTombstone, Kind, Org, Permission, Provider,
-    ProviderModel, ProviderRuleSet, Quota, RateLimit, Record, Records, Route, RouteMember, RoutingRule, Rule,
-    RuleKind, RuleSet, Scope, ScopeKind, Set, Team, User, UserKey, Window,
+    Alias, AuditEntry, Change, ChangeSet, ChannelRule, ChannelRules, Credential, DEFAULT_INSTANCE,
+    DEFAULT_ORG, EVERY_PROVIDER, HeldSecret, Implementation, InstanceSettings, KeyTombstone, Kind, Opened,
+    Org, Permission, Provider, ProviderModel, ProviderRuleSet, Quota, RateLimit, Record, Records, Route,
+    RouteMember, RoutingRule, Rule, RuleKind, RuleSet, Scope, ScopeKind, Set, Team, User, UserKey, Window,
 };
 pub use report::{Grouping, Total, totals};
 pub use settlement::Settlement;
-pub use settler::{Settler, SettlerHandle};
+pub use settler::{Settler, SettlerHandle, settle_in_batches};
 pub use snapshot::{KeyLookup, LiveSnapshot, Principal, Snapshot, follow, saved};
 pub(crate) use store::SCHEMA;
 pub use store::{
-    AuditPage, AuditQuery, Changes, Committed, ControlError, ControlStore, Loaded, LogBatch, LogPage,
+    AuditPage, AuditQuery, Changes, Committed, ControlError, ControlStore, Gproxy, Loaded, LogBatch, LogPage,
     LogQuery, Pruned, Retention, RollupQuery, Settled, Store, UsagePage, UsageQuery,
 };
 pub use table::{Kept, Word};

@@ -109,7 +109,8 @@ fn holder<'a>(records: &'a Records, token: &str) -> Option<&'a Arc<User>> {
     records.users.get(id)
 }
 
-fn may_administer(user: &User, records: &Records) -> bool {
+/// Whether a user may use the admin API.
+pub(crate) fn may_administer(user: &User, records: &Records) -> bool {
     let in_org = records.orgs.get(user.org_id).is_some_and(|org| org.enabled);
     let in_team = user.team_id.is_none_or(|id| records.teams.get(id).is_some_and(|team| team.enabled));
     user.enabled && user.is_admin && in_org && in_team

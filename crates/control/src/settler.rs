@@ -8,10 +8,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::journal::{Journal, Ticket};
-use crate::{ControlStore, Settlement};
+use crate::{ControlError, ControlStore, Settlement};
 
-/// Rows of one transaction at the most.
-const BATCH: usize = 2_000;
 /// How long a first settlement waits for company: rows in one transaction share its cost, above all that of the
 /// pages of indexes, which each transaction writes anew.
 const GATHER: Duration = Duration::from_millis(200);
@@ -51,6 +49,9 @@ pub struct Settler {
 }
 
 impl Settler {
+    /// Rows of one transaction at the most.
+    pub const BATCH: usize = 2_000;
+
     /// Starts the task.
     pub fn start(store: Arc<dyn ControlStore>, journal: Arc<Journal>) -> (SettlerHandle, Self) {
         let (queue, pending) = mpsc::unbounded_channel();
@@ -68,26 +69,43 @@ impl Settler {
     }
 }
 
+/// Applies settlements, however many they are, in transactions of the usual size: a database takes only so much at a
+/// time. After an error all of them are safe to bring again.
+pub async fn settle_in_batches(
+    store: &dyn ControlStore,
+    settlements: &[Settlement],
+) -> Result<(), ControlError> {
+    for batch in settlements.chunks(Settler::BATCH) {
+        store.settle(batch).await?;
+    }
+    Ok(())
+}
+
 async fn run(
     store: Arc<dyn ControlStore>,
     journal: Arc<Journal>,
     mut queue: mpsc::UnboundedReceiver<Pending>,
 ) {
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Vec::with_capacity(Settler::BATCH);
     while let Some(first) = queue.recv().await {
         batch.push(first);
         // nobody listens meanwhile, so that handing in a settlement wakes no one
         tokio::time::sleep(GATHER).await;
         loop {
-            while batch.len() < BATCH
+            while batch.len() < Settler::BATCH
                 && let Ok(pending) = queue.try_recv()
             {
                 batch.push(pending);
             }
-            if batch.is_empty() {
+            let is_full = batch.len() == Settler::BATCH;
+            if !batch.is_empty() {
+                apply(store.as_ref(), &journal, &mut batch).await;
+            }
+            if !is_full {
+                // what came meanwhile waits for company as well, else each transaction would be as small as the
+                // one before it was short
                 break;
             }
-            apply(store.as_ref(), &journal, &mut batch).await;
         }
         metrics::gauge!(OLDEST).set(0.0);
     }
@@ -113,7 +131,27 @@ async fn apply(store: &dyn ControlStore, journal: &Journal, batch: &mut Vec<Pend
         tracing::info!(rows = settlements.len(), "settlements are applied again");
     }
     metrics::counter!("penstock_settlements_total").increment(settlements.len() as u64);
-    for ticket in &tickets {
-        journal.acknowledge(ticket);
+    journal.acknowledge(&tickets);
+}
+
+#[cfg(test)]
+mod tests {
+    use penstock_core::Timestamp;
+
+    use super::*;
+    use crate::settlement::tests::settlement;
+    use crate::{Dsn, Store, UsageQuery};
+
+    #[tokio::test]
+    async fn more_is_settled_than_a_database_takes_at_a_time() {
+        const ROWS: i64 = 33_000;
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Dsn::Sqlite(folder.path().join("penstock.db"))).await.unwrap();
+        // the newest is there, so that each of the others is looked for
+        store.settle(&[settlement(Timestamp(ROWS))]).await.unwrap();
+        let rows: Vec<_> = (0..ROWS).map(|at| settlement(Timestamp(at))).collect();
+        settle_in_batches(&store, &rows).await.unwrap();
+        let query = UsageQuery { limit: 100_000, ..UsageQuery::default() };
+        assert_eq!(store.usage(&query).await.unwrap().rows.len(), rows.len() + 1);
     }
 }

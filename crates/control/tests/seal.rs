@@ -153,6 +153,38 @@ async fn a_new_master_key_seals_all_and_the_old_one_opens_nothing_more() {
 }
 
 #[tokio::test]
+async fn nothing_is_sealed_under_a_key_that_was_given_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (dsn, before) in
+        places(folder.path()).into_iter().zip([Keyring::new(key(), Vec::new()), Keyring::default()])
+    {
+        let new = key();
+        let store = Arc::new(Store::open(&dsn).await.expect("a store"));
+        let running = store.beside().sealed_with(Arc::new(before.clone())).await.expect("keys");
+        running.commit(&with_a_secret()).await.expect("a commit");
+        let both = Arc::new(Keyring::succeeding(new, &before));
+        let rotating = store.beside().sealed_with(both).await.expect("keys");
+        assert_eq!(rotating.reseal(entry()).await.expect("sealed"), 2);
+        let loaded = running.load().await.expect("records");
+        let credential = loaded.records.credentials.iter().next().expect("a credential");
+        let secret = Stored::from(&Secret::from(SECRET.to_owned()));
+        let another =
+            Credential { id: CredentialId(-1), name: "late".to_owned(), secret, ..credential.clone() };
+        let late = ChangeSet::of(Change::Put(another.into()));
+        let refused = running.commit(&late).await.expect_err("it would be sealed under the old key");
+        let said = refused.to_string();
+        assert!(said.contains("meanwhile") && said.contains("restart it with that key"), "{said}");
+        assert_eq!(running.load().await.expect("records"), loaded);
+        // what holds no secret goes on, and so does whoever has the new key
+        let provider = loaded.records.providers.iter().next().expect("a provider");
+        let provider =
+            Provider { id: ProviderId(-1), name: "other".to_owned(), proxy_url: None, ..provider.clone() };
+        running.commit(&ChangeSet::of(Change::Put(provider.into()))).await.expect("no secret");
+        rotating.commit(&late).await.expect("under the new key");
+    }
+}
+
+#[tokio::test]
 async fn a_sealed_secret_opens_in_its_own_row_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let dsn = Dsn::Sqlite(folder.path().join("penstock.db"));

@@ -76,13 +76,23 @@ impl Select {
 pub(crate) enum Write {
     /// Rows that are not there yet.
     Insert(&'static Table, Vec<Row>),
-    /// A row in place of the one with its primary key, which is there.
+    /// A row in place of the one with its primary key; the whole write fails if that is not there.
     Update(&'static Table, Row),
     /// Rows, each in place of the one with its primary key, if there is one. Only for tables that have no other
     /// unique key.
     Put(&'static Table, Vec<Row>),
     /// The rows for which all of that holds.
     Delete(&'static Table, Vec<Filter>),
+}
+
+impl Write {
+    /// The table of which it has to change a row.
+    pub(crate) const fn changes(&self) -> Option<&'static Table> {
+        match self {
+            Self::Update(table, _) => Some(*table),
+            Self::Insert(..) | Self::Put(..) | Self::Delete(..) => None,
+        }
+    }
 }
 
 /// A counter that must not have moved since it was read, and moves with the write.
@@ -127,6 +137,12 @@ pub(crate) trait Backend: Debug + Send + Sync + 'static {
 
     /// Makes what was overwritten or deleted in these tables unreadable in the files of the database.
     async fn scrub(&self, tables: &[&'static Table]) -> Result<(), ControlError>;
+
+    /// Gives back what was deleted from these tables, where the database does not use that room again by itself and
+    /// nothing else has to wait for it.
+    async fn compact(&self, tables: &[&'static Table]) -> Result<(), ControlError> {
+        self.scrub(tables).await
+    }
 
     /// Flushes and closes.
     async fn close(&self) -> Result<(), ControlError>;

@@ -13,7 +13,7 @@ use crate::{ControlError, ControlStore};
 pub struct Applied {
     /// Each record that is different now.
     pub changes: Vec<PlannedChange>,
-    /// What was kept although pruning would remove it, and why.
+    /// What nobody asked for: what was kept although pruning would remove it, and why; what a provider starts with.
     pub notes: Vec<String>,
     /// Keys that were made; this is the one time they can be shown.
     pub keys: Vec<MadeKey>,

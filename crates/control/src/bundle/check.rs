@@ -43,6 +43,11 @@ pub(super) fn bundle(root: &Node) -> Result<Bundle, BundleError> {
 fn check_version(pairs: &[Pair]) -> Result<(), BundleProblem> {
     let expected = format!("expected {VERSION}, the version of the format that this Penstock reads");
     let Some(pair) = pairs.iter().find(|pair| pair.key == "penstock") else {
+        // GPROXY's have that instead
+        if let Some(theirs) = pairs.iter().find(|pair| pair.key == "schema_version") {
+            let says = "expected a bundle of Penstock, found one of GPROXY, which this version does not read";
+            return Err(BundleProblem::new(theirs.line, "schema_version", says));
+        }
         return Err(BundleProblem::new(
             None,
             "penstock",

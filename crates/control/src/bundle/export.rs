@@ -163,7 +163,7 @@ impl Export<'_> {
         for field in shape.fields {
             let given = match field.form {
                 // of a key, the digest is kept, and perhaps the sealed key
-                Form::Key | Form::Secret => None,
+                Form::Key | Form::Secret | Form::Proxy => None,
                 Form::Password => self.password(field, shape, row),
                 Form::Org | Form::Team | Form::Provider | Form::RuleSet => Some(self.name_of(field, row)),
                 _ => Some(plain(shape, field, row)),
@@ -174,7 +174,7 @@ impl Export<'_> {
         }
         let named =
             if prefix.is_empty() { entry.name(shape) } else { format!("{prefix} {}", entry.name(shape)) };
-        for field in shape.fields.iter().filter(|field| matches!(field.form, Form::Secret)) {
+        for field in shape.fields.iter().filter(|field| matches!(field.form, Form::Secret | Form::Proxy)) {
             if let Some(given) = self.secret(shape, field, id, row, &entry, prefix)? {
                 entry.fields.insert(field.name, given);
             }

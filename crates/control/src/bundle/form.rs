@@ -35,7 +35,7 @@ pub(super) fn read(field: &Field, node: &Node) -> Result<Given, Refusal> {
     };
     let plain = |value: Value| Ok(Given::Plain(value));
     match form {
-        Form::Secret | Form::Password | Form::Key => {
+        Form::Secret | Form::Proxy | Form::Password | Form::Key => {
             let text = text.filter(|text| !text.trim().is_empty());
             let text = text.ok_or_else(|| refused("a secret, env:NAME or file:PATH, as a text"))?;
             Ok(Given::Hidden(Secret::new(text.to_owned())))

@@ -28,6 +28,7 @@ pub use self::plan::{Action, FieldChange, MadeKey, Plan, PlanOptions, PlannedCha
 pub use self::problem::{BundleError, BundleProblem};
 pub use self::reference::References;
 pub use self::text::Format;
+use crate::ChannelRules;
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -36,12 +37,30 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bundle {
     sections: BTreeMap<&'static str, Vec<Entry>>,
+    /// What a provider starts with that it makes and of whose routing rules it says nothing.
+    channels: ChannelRules,
 }
 
 impl Bundle {
     /// Reads a bundle. All that is wrong with it is told at once.
     pub fn read(text: &str, format: Format) -> Result<Self, BundleError> {
         check::bundle(&text::parse(text, format)?)
+    }
+
+    /// The modules that it gives to keys, each with whose key it is.
+    pub fn pipelines(&self) -> impl Iterator<Item = (String, &str)> {
+        let users = self.sections.get("users").into_iter().flatten();
+        users.flat_map(|user| {
+            let name = user.text("name").unwrap_or_default();
+            let keys = user.lists.get("keys").into_iter().flatten();
+            keys.filter_map(move |key| Some((format!("a key of user {name:?}"), key.text("pipeline")?)))
+        })
+    }
+
+    /// The same; a provider that it makes starts with the routing rules of its channel, unless it names its own.
+    #[must_use]
+    pub fn seeding(self, channels: ChannelRules) -> Self {
+        Self { channels, ..self }
     }
 
     /// As JSON, in the one way in which it is written. It may hold secrets in the open: it is for a file of

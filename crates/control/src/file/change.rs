@@ -68,10 +68,10 @@ impl Memory {
                     rows.into_iter().try_for_each(|row| self.put(table, row, lines))?;
                 }
                 Write::Update(table, row) => {
-                    // none is there: nothing is made, as in a database
-                    if self.of(table).get(&table.key_of(&row)).is_some() {
-                        self.put(table, row, lines)?;
+                    if self.of(table).get(&table.key_of(&row)).is_none() {
+                        return Err(refused(table, "was to be changed and is not there"));
                     }
+                    self.put(table, row, lines)?;
                 }
                 Write::Delete(table, filters) => {
                     for key in scan::keys(self, table, &filters) {

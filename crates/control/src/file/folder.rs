@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::replace::{Replacement, is_left_over};
-use crate::ControlError;
 use crate::store::SCHEMA;
+use crate::{ControlError, Gproxy};
 
 const LOCK: &str = ".penstock.lock";
 const STAMP: &str = "schema_version.json";
@@ -86,7 +86,11 @@ fn foreign(folder: &Path) -> io::Result<Option<String>> {
 fn refuse_gproxy(folder: &Path) -> Result<(), ControlError> {
     for place in [Some(folder), folder.parent()].into_iter().flatten() {
         if place.join(GPROXY_LOCK).exists() {
-            return Err(ControlError::OfGproxy { place: place.display().to_string() });
+            // its first version has no such lock
+            return Err(ControlError::OfGproxy {
+                place: place.display().to_string(),
+                version: Gproxy::Second,
+            });
         }
     }
     Ok(())

@@ -3,9 +3,10 @@
 //! A request that is about to reach a provider leaves a begin record; when it is answered, broken off
 //! or abandoned it leaves exactly one end record, written before its client sees the last byte. The
 //! write reaches the kernel at once, so that `kill -9` loses nothing; the disk follows in groups of at
-//! most 100 ms. Settlements are applied to the control store later and then acknowledged, and a
-//! segment goes away when everything in it is. Segments go oldest first: an end record must not
-//! disappear before the begin record it answers.
+//! most 100 ms. Settlements are applied to the control store later and then acknowledged, which leaves
+//! a record as well: the store forgets in time what it was told, and would take it for new. A segment
+//! goes away when everything in it is acknowledged. Segments go oldest first: an end record must not
+//! disappear before the begin record it answers, nor an acknowledgement before what it is of.
 //!
 //! No request waits for another here, and only the `strict` mode waits for the disk.
 
@@ -36,6 +37,9 @@ pub use self::recover::Recovered;
 /// How often what was written is brought to the disk.
 const SYNC_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Ids of one record, which has to fit into a segment.
+const APPLIED: usize = 500;
+
 /// When a response may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Durability {
@@ -62,7 +66,7 @@ pub enum WhenFull {
 pub struct JournalOptions {
     /// Bytes of one segment.
     pub segment_bytes: u64,
-    /// Bytes of all segments; past it the policy holds.
+    /// Bytes of all segments, those of earlier processes included; past it the policy holds.
     pub max_bytes: u64,
     /// The policy.
     pub when_full: WhenFull,
@@ -124,6 +128,9 @@ struct Shared {
     stop: AtomicBool,
     open: AtomicU64,
     pending: AtomicU64,
+    /// What an earlier process has left, until it is settled: bytes on the disk, and of `pending`.
+    recovered_bytes: AtomicU64,
+    recovered_rows: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -148,7 +155,9 @@ impl Journal {
             wake: Condvar::new(),
             stop: AtomicBool::new(false),
             open: AtomicU64::new(0),
-            pending: AtomicU64::new(0),
+            pending: AtomicU64::new(recovered.settlements.len() as u64),
+            recovered_bytes: AtomicU64::new(recovered.bytes),
+            recovered_rows: AtomicU64::new(recovered.settlements.len() as u64),
         });
         let housekeeper = std::thread::Builder::new().name("journal".to_owned()).spawn({
             let shared = Arc::clone(&shared);
@@ -160,10 +169,14 @@ impl Journal {
     /// Removes the segments of `recovered`, now that everything in them is in the store. One in which
     /// something could not be read is put aside under another name, for someone to look at.
     pub fn forget(&self, recovered: &Recovered) -> io::Result<()> {
+        let rows = self.shared.recovered_rows.swap(0, Ordering::Relaxed);
+        self.shared.pending.fetch_sub(rows, Ordering::Relaxed);
         recovered.segments.iter().try_for_each(|(id, damaged)| {
             let path = segment::path(&self.shared.dir, *id);
             if *damaged { std::fs::rename(&path, aside(&path)) } else { std::fs::remove_file(path) }
-        })
+        })?;
+        self.shared.recovered_bytes.store(0, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Notes that a request is about to reach a provider. `if_lost` is what it owes should nothing
@@ -173,7 +186,12 @@ impl Journal {
             WhenFull::BlockNew => Limit::Cap,
             WhenFull::DropLogsKeepUsage => Limit::None,
         };
-        let begin = self.shared.append(Kind::Begin, if_lost, limit)?;
+        let begin = self.shared.append(Kind::Begin, if_lost, limit).inspect_err(|error| {
+            if matches!(error, JournalError::Io(_)) {
+                // the record may be there all the same, and the request is refused now
+                drop(self.shared.note(Kind::Void, &if_lost.request_id));
+            }
+        })?;
         self.shared.open.fetch_add(1, Ordering::Relaxed);
         Ok(Ticket { request_id: if_lost.request_id, begin, end: None })
     }
@@ -196,22 +214,31 @@ impl Journal {
 
     /// Notes that a begun request owes nothing: no provider answered it.
     pub fn void(&self, ticket: &Ticket) -> Result<(), JournalError> {
-        let written = self.shared.append(Kind::Void, &ticket.request_id, Limit::None);
+        let written = self.shared.note(Kind::Void, &ticket.request_id);
         self.shared.open.fetch_sub(1, Ordering::Relaxed);
         // also if the record is missing: at worst the request is settled as interrupted after a crash,
         // whereas a segment that is held for ever would hold all later ones
         ticket.begin.release();
-        written?.release();
-        Ok(())
+        written
     }
 
-    /// Notes that the store has the settlement.
-    pub fn acknowledge(&self, ticket: &Ticket) {
-        self.shared.pending.fetch_sub(1, Ordering::Relaxed);
-        if let Some(end) = &ticket.end {
-            end.release();
+    /// Notes that the store has the settlements.
+    pub fn acknowledge(&self, tickets: &[Ticket]) {
+        for some in tickets.chunks(APPLIED) {
+            let ids: Vec<_> = some.iter().map(|ticket| ticket.request_id).collect();
+            // before anything is let go of, so that it goes no sooner than what it is of
+            if let Err(error) = self.shared.note(Kind::Applied, ids.as_slice()) {
+                // the store knows them as long as it keeps their rows
+                tracing::debug!(%error, rows = ids.len(), "what is settled may be looked at again");
+            }
         }
-        ticket.begin.release();
+        self.shared.pending.fetch_sub(tickets.len() as u64, Ordering::Relaxed);
+        for ticket in tickets {
+            if let Some(end) = &ticket.end {
+                end.release();
+            }
+            ticket.begin.release();
+        }
     }
 
     /// Begun requests that have not ended.
@@ -281,7 +308,7 @@ impl Shared {
     fn append(
         &self,
         kind: Kind,
-        record: &impl Journaled,
+        record: &(impl Journaled + ?Sized),
         limit: Limit,
     ) -> Result<Arc<Segment>, JournalError> {
         let mut record = Draft::new(record);
@@ -291,13 +318,20 @@ impl Shared {
         loop {
             let current = self.current.load_full();
             if current.append(kind, &mut record)? {
-                if self.options.durability == Durability::Strict {
-                    current.sync_now()?;
+                // what the store has is on its disk; this only spares a look
+                if self.options.durability == Durability::Strict && kind != Kind::Applied {
+                    // nobody has it who could let go of it
+                    current.sync_now().inspect_err(|_| current.release())?;
                 }
                 return Ok(current);
             }
             self.roll(&current, limit)?;
         }
+    }
+
+    /// Appends a record that holds nothing: no one waits for what it says.
+    fn note(&self, kind: Kind, record: &(impl Journaled + ?Sized)) -> Result<(), JournalError> {
+        self.append(kind, record, Limit::None).map(|segment| segment.release())
     }
 
     /// Puts the next segment in the place of `full`, unless another writer just did.
@@ -322,7 +356,8 @@ impl Shared {
     /// Whether one segment more would be past the cap.
     fn is_full(&self, rest: &Rest) -> bool {
         let segments = rest.full.len() as u64 + 2;
-        segments * self.options.segment_bytes > self.options.max_bytes
+        let recovered = self.recovered_bytes.load(Ordering::Relaxed);
+        segments * self.options.segment_bytes + recovered > self.options.max_bytes
     }
 
     fn keep_house(&self) {

@@ -24,11 +24,13 @@ pub(super) enum Kind {
     End = 2,
     /// It has ended and owes nothing; the payload is its id.
     Void = 3,
+    /// The store has what these owe; the payload is a list of ids.
+    Applied = 4,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Begin, Self::End, Self::Void].into_iter().find(|kind| *kind as u8 == byte)
+        [Self::Begin, Self::End, Self::Void, Self::Applied].into_iter().find(|kind| *kind as u8 == byte)
     }
 }
 
@@ -47,7 +49,7 @@ pub(super) struct Draft {
 
 impl Draft {
     /// A record with `record` as its payload.
-    pub(super) fn new(record: &impl Journaled) -> Self {
+    pub(super) fn new(record: &(impl Journaled + ?Sized)) -> Self {
         let mut bytes = Vec::with_capacity(USUAL);
         bytes.resize(HEADER, 0);
         record.write(&mut bytes);

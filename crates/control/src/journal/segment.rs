@@ -22,6 +22,9 @@ pub(super) struct Segment {
     /// Begun requests, and ended ones not yet applied, that have a record here.
     held: AtomicU64,
     dirty: AtomicBool,
+    /// Says that the disk fails, which a test cannot have otherwise.
+    #[cfg(test)]
+    pub(super) fails_to_sync: AtomicBool,
 }
 
 impl Segment {
@@ -48,6 +51,8 @@ impl Segment {
             cursor: AtomicU64::new(0),
             held: AtomicU64::new(0),
             dirty: AtomicBool::new(false),
+            #[cfg(test)]
+            fails_to_sync: AtomicBool::new(false),
         })
     }
 
@@ -84,6 +89,10 @@ impl Segment {
 
     /// Brings everything that this thread has written to the disk, whoever else is at it.
     pub(super) fn sync_now(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if self.fails_to_sync.load(Ordering::Acquire) {
+            return Err(rustix::io::Errno::IO.into());
+        }
         self.file.sync_data()
     }
 

@@ -52,13 +52,13 @@ fn an_acknowledged_segment_goes_away_and_a_held_one_keeps_what_follows() {
         let settlement = settlement(Timestamp(at));
         let mut ticket = journal.begin(&settlement).unwrap();
         journal.end(&mut ticket, &settlement).unwrap();
-        journal.acknowledge(&ticket);
+        journal.acknowledge(&[ticket]);
     }
     journal.shared.tidy().unwrap();
     let before = files(dir.path());
     assert!(before > 10, "one open request keeps its segment and all later ones: {before}");
     journal.end(&mut held, &first).unwrap();
-    journal.acknowledge(&held);
+    journal.acknowledge(&[held]);
     journal.shared.tidy().unwrap();
     assert_eq!(files(dir.path()), 2, "the current segment and the next");
     journal.close().unwrap();
@@ -133,7 +133,7 @@ fn a_record_larger_than_a_segment_is_refused() {
     assert!(matches!(journal.begin(&large), Err(JournalError::TooLarge(_))));
     let mut ticket = journal.begin(&settlement(Timestamp(1))).unwrap();
     assert!(matches!(journal.end(&mut ticket, &large), Err(JournalError::TooLarge(_))));
-    journal.acknowledge(&ticket);
+    journal.acknowledge(&[ticket]);
     journal.close().unwrap();
     assert_eq!(files(dir.path()), 0, "a failed end holds nothing once the store has the row");
 }
@@ -170,4 +170,89 @@ fn damaged_segments_are_put_aside() {
     let aside =
         std::fs::read_dir(dir.path()).unwrap().filter(|entry| damaged(&entry.as_ref().unwrap().path()));
     assert_eq!(aside.count(), 1);
+}
+
+#[test]
+fn what_a_failing_disk_refuses_is_not_owed_and_holds_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = JournalOptions { durability: Durability::Strict, ..options(1 << 16, 4) };
+    let (journal, _) = Journal::open(dir.path(), options).unwrap();
+    let [refused, begun, ended] = [1, 2, 3].map(|at| settlement(Timestamp(at)));
+    let mut ticket = journal.begin(&ended).unwrap();
+    let current = journal.shared.current.load_full();
+    current.fails_to_sync.store(true, Ordering::Release);
+    assert!(matches!(journal.begin(&refused), Err(JournalError::Io(_))));
+    // of this the caller knows what it owes
+    assert!(matches!(journal.end(&mut ticket, &ended), Err(JournalError::Io(_))));
+    current.fails_to_sync.store(false, Ordering::Release);
+    journal.acknowledge(&[ticket]);
+    assert_eq!(current.held(), 0);
+    let _open = journal.begin(&begun).unwrap();
+    kill(journal);
+    let (_journal, recovered) = Journal::open(dir.path(), options).unwrap();
+    assert_eq!(recovered.settlements, [begun]);
+}
+
+#[test]
+fn what_the_store_has_is_not_owed_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), options(1 << 16, 4)).unwrap();
+    let end = |at| {
+        let settlement = settlement(Timestamp(at));
+        let mut ticket = journal.begin(&settlement).unwrap();
+        journal.end(&mut ticket, &settlement).unwrap();
+        (settlement, ticket)
+    };
+    let (_, tickets): (Vec<_>, Vec<_>) = (0..5).map(end).unzip();
+    let (waits, _waiting) = end(5);
+    // without an end record it is the begin record that says what it owes
+    let mut endless = journal.begin(&settlement(Timestamp(6))).unwrap();
+    let large = Settlement { raw_usage: Some("x".repeat(1 << 16).into()), ..settlement(Timestamp(6)) };
+    assert!(matches!(journal.end(&mut endless, &large), Err(JournalError::TooLarge(_))));
+    journal.acknowledge(&tickets);
+    journal.acknowledge(&[endless]);
+    assert_eq!((journal.open_requests(), journal.pending()), (0, 1));
+    kill(journal);
+    let (journal, recovered) = Journal::open(dir.path(), options(1 << 16, 4)).unwrap();
+    assert_eq!((recovered.settlements.as_slice(), recovered.damaged), (&[waits][..], 0));
+    journal.forget(&recovered).unwrap();
+    journal.close().unwrap();
+    assert_eq!(files(dir.path()), 0);
+}
+
+#[test]
+fn a_journal_from_before_it_said_what_the_store_has_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), options(1 << 16, 4)).unwrap();
+    let settlement = settlement(Timestamp(1));
+    let mut ticket = journal.begin(&settlement).unwrap();
+    journal.end(&mut ticket, &settlement).unwrap();
+    // its acknowledgement, as it was
+    ticket.end.as_ref().unwrap().release();
+    ticket.begin.release();
+    kill(journal);
+    let (_journal, recovered) = Journal::open(dir.path(), options(1 << 16, 4)).unwrap();
+    assert_eq!((recovered.settlements.as_slice(), recovered.damaged), (&[settlement][..], 0));
+}
+
+#[test]
+fn what_was_recovered_counts_until_it_is_settled() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = options(4096, 6);
+    let (journal, _) = Journal::open(dir.path(), limits).unwrap();
+    let mut begun = 0;
+    while let Ok(_ticket) = journal.begin(&settlement(Timestamp(begun))) {
+        begun += 1;
+    }
+    kill(journal);
+    let (journal, recovered) = Journal::open(dir.path(), limits).unwrap();
+    assert!(journal.is_full());
+    assert_eq!(journal.pending(), recovered.settlements.len() as u64);
+    assert_eq!(recovered.settlements.len(), usize::try_from(begun).unwrap());
+    let more = (0..1_000).map_while(|at| journal.begin(&settlement(Timestamp(begun + at))).ok()).count();
+    assert!(more < 10, "one segment, and not as many as before: {more} beside {begun}");
+    journal.forget(&recovered).unwrap();
+    assert_eq!(journal.pending(), 0);
+    assert!(!journal.is_full());
+    let _ticket = journal.begin(&settlement(Timestamp(begun))).unwrap();
 }

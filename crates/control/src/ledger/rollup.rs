@@ -1,5 +1,7 @@
 //! Sums of usage by hour and day.
 
+use std::collections::HashMap;
+
 use penstock_core::{Timestamp, Usage, Usd, named_enum};
 use serde::Serialize;
 
@@ -62,24 +64,55 @@ table! {
     }
 }
 
+impl Granularity {
+    /// When the one begins that `at` lies in.
+    const fn bucket(self, at: Timestamp) -> Timestamp {
+        Timestamp(at.0.div_euclid(self.millis()) * self.millis())
+    }
+}
+
 impl UsageRollup {
-    /// What one settlement adds.
-    pub(crate) fn of(settlement: &Settlement, granularity: Granularity) -> Self {
-        let length = granularity.millis();
+    /// What settlements add, by hours. There are far fewer of these than settlements, so these are summed by
+    /// what they hold, and nothing is made for each.
+    pub(crate) fn by_hour(settlements: &[&Settlement]) -> Vec<Self> {
+        let mut sums = HashMap::new();
+        for settlement in settlements {
+            let Settlement { at, provider, org_id, team_id, user_id, route, model, .. } = settlement;
+            let key = (Granularity::Hour.bucket(*at), provider, org_id, team_id, user_id, route, model);
+            sums.entry(key).or_insert_with(|| Self::empty(settlement)).count(settlement);
+        }
+        sums.into_values().collect()
+    }
+
+    /// The same as part of the day.
+    pub(crate) fn of_day(&self) -> Self {
+        let granularity = Granularity::Day;
+        Self { granularity, bucket: granularity.bucket(self.bucket), ..self.clone() }
+    }
+
+    /// The hour that a settlement belongs to, with nothing in it.
+    fn empty(settlement: &Settlement) -> Self {
         Self {
-            granularity,
-            bucket: Timestamp(settlement.at.0.div_euclid(length) * length),
+            granularity: Granularity::Hour,
+            bucket: Granularity::Hour.bucket(settlement.at),
             provider: Word::from(&*settlement.provider),
             org_id: settlement.org_id.map_or(0, |id| id.0),
             team_id: settlement.team_id.map_or(0, |id| id.0),
             user_id: settlement.user_id.map_or(0, |id| id.0),
             route: settlement.route.clone(),
             model: settlement.model.clone(),
-            requests: 1,
-            usage: settlement.usage,
-            cost: settlement.cost.unwrap_or(Usd::ZERO),
-            unpriced: u64::from(settlement.cost.is_none()),
+            requests: 0,
+            usage: Usage::default(),
+            cost: Usd::ZERO,
+            unpriced: 0,
         }
+    }
+
+    fn count(&mut self, settlement: &Settlement) {
+        self.requests += 1;
+        self.usage = self.usage.plus(&settlement.usage);
+        self.cost += settlement.cost.unwrap_or(Usd::ZERO);
+        self.unpriced += u64::from(settlement.cost.is_none());
     }
 
     /// Adds what another row of the same key has.

@@ -127,7 +127,7 @@ impl Hrana {
         self.unavailable(&format!("it refused: {} ({code}){hint}", refusal.message))
     }
 
-    fn unavailable(&self, says: &str) -> ControlError {
+    pub(super) fn unavailable(&self, says: &str) -> ControlError {
         let says = match &self.token {
             // what a server says may be what it was told
             Some(token) => says.replace(token.expose().as_str(), "[hidden]"),

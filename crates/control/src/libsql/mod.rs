@@ -90,8 +90,16 @@ impl Backend for LibsqlBackend {
             statements.push(statement::advance(DbBackend::Sqlite, guard).into());
             statements.push(MOVED_ONE.into());
         }
-        let writes = writes.iter().flat_map(|write| statement::of_write(DbBackend::Sqlite, write));
-        statements.extend(writes.map(Stmt::from));
+        // what looks whether a row was there, and the table that it should be in
+        let mut looks = Vec::new();
+        for write in writes {
+            let changes = write.changes();
+            statements.extend(statement::of_write(DbBackend::Sqlite, write).into_iter().map(Stmt::from));
+            if let Some(table) = changes {
+                looks.push((statements.len(), table));
+                statements.push(MOVED_ONE.into());
+            }
+        }
         if statements.is_empty() {
             return Ok(Written::Done);
         }
@@ -106,6 +114,10 @@ impl Backend for LibsqlBackend {
                 && advanced.affected == 0
             {
                 return Ok(Written::Moved);
+            }
+            let failed = |at: &usize| matches!(ended.outcomes.get(*at), Some(Outcome::Refused(_)));
+            if let Some((_, table)) = looks.iter().find(|(at, _)| failed(at)) {
+                return Err(hrana.unavailable(&statement::is_lost(table)));
             }
             if !ended.is_collision() || attempt == ATTEMPTS {
                 return Err(hrana.failed(&ended));
@@ -125,6 +137,11 @@ impl Backend for LibsqlBackend {
 
     async fn scrub(&self, _tables: &[&'static Table]) -> Result<(), ControlError> {
         Err(ControlError::NotScrubbed(KEEPS))
+    }
+
+    async fn compact(&self, _tables: &[&'static Table]) -> Result<(), ControlError> {
+        // it uses the room again, and does no more than that
+        Ok(())
     }
 
     async fn close(&self) -> Result<(), ControlError> {

@@ -64,7 +64,7 @@ pub(super) fn first() -> Vec<Stmt> {
         statements.push(schema::text(sqlite, definition.table, "").as_str().into());
         statements.extend(definition.indexes.iter().map(|index| Stmt::from(sqlite.build(index))));
     }
-    let rows = first_writes();
-    statements.extend(rows.iter().flat_map(|write| statement::of_write(sqlite, write)).map(Stmt::from));
+    let rows = first_writes().into_iter();
+    statements.extend(rows.flat_map(|write| statement::of_write(sqlite, write)).map(Stmt::from));
     statements
 }

@@ -96,6 +96,20 @@ async fn a_write_that_fails_in_its_middle_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_write_fails_whole_if_a_row_is_not_there_that_it_changes() {
+    let Some(server) = server().await else { return };
+    let node = backend(&server);
+    let insert = Write::Insert(Vocab::table(), vec![vocab("new", 1)]);
+    let update = |name: &str| Write::Update(Vocab::table(), vocab(name, 2));
+    let refused = node.write(None, vec![insert.clone(), update("gone")]).await.unwrap_err().to_string();
+    let said = "a row of tokenizer_vocabs that was to be changed is not there: nothing was written";
+    assert!(refused.contains(said), "{refused}");
+    assert_eq!(vocabs(&node).await.len(), 0);
+    node.write(None, vec![insert, update("new"), update("new")]).await.unwrap();
+    assert_eq!(vocabs(&node).await[0].bytes.len(), 2);
+}
+
+#[tokio::test]
 async fn more_rows_than_one_answer_holds_are_read_as_of_one_moment() {
     let Some(server) = server().await else { return };
     let node = backend(&server);

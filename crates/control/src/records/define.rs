@@ -111,6 +111,16 @@ macro_rules! kinds {
                 match kind { $(Kind::$kind => self.$field.get(id).map(|record| record.row())),+ }
             }
 
+            /// Hands out the row of each record of a kind, by id.
+            pub(crate) fn each_row<E>(
+                &self,
+                kind: Kind,
+                take: impl FnMut($crate::table::Row) -> Result<(), E>,
+            ) -> Result<(), E> {
+                use $crate::table::Entity;
+                match kind { $(Kind::$kind => self.$field.iter().map(Entity::row).try_for_each(take)),+ }
+            }
+
             /// The rows of all records of a kind, by id.
             pub(crate) fn rows(&self, kind: Kind) -> Vec<$crate::table::Row> {
                 use $crate::table::Entity;

@@ -4,9 +4,11 @@
 //! store puts the real id wherever one is used.
 
 mod change;
+mod channel;
 mod define;
 mod identity;
 mod limits;
+mod opened;
 mod providers;
 mod routing;
 mod rules;
@@ -21,8 +23,10 @@ use crate::ControlError;
 use crate::seal::{Binding, Keyring, SealError, Stored};
 
 pub use self::change::{AuditEntry, Change, ChangeSet};
+pub use self::channel::{ChannelRule, ChannelRules};
 pub use self::identity::{DEFAULT_ORG, KeyTombstone, Org, Team, User, UserKey};
 pub use self::limits::{Permission, Quota, RateLimit, Window};
+pub use self::opened::Opened;
 pub use self::providers::{Credential, Provider, ProviderModel};
 pub use self::routing::{Alias, EVERY_PROVIDER, Route, RouteMember};
 pub use self::rules::{Implementation, ProviderRuleSet, RoutingRule, Rule, RuleKind, RuleSet};

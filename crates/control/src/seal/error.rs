@@ -27,6 +27,15 @@ pub enum SealError {
         /// What there is, the current key first.
         given: MasterKeyIds,
     },
+    /// The store was sealed under another key while this process ran.
+    #[error(
+        "the stored secrets were sealed under the master key {wanted} meanwhile, which this process does not have: \
+         restart it with that key, and store the secret then"
+    )]
+    Rotated {
+        /// What the values say they need.
+        wanted: MasterKeyIds,
+    },
     /// The key is there, and the value does not open: a byte of it was changed, or it was sealed for
     /// another place.
     #[error(
@@ -43,6 +52,16 @@ pub enum SealError {
     /// The operating system gives no random bytes.
     #[error("no random bytes from the operating system: {0}")]
     NoRandom(String),
+}
+
+impl SealError {
+    /// What it means to a process that could open everything when it started.
+    pub(crate) fn meanwhile(self) -> Self {
+        match self {
+            Self::NoKey { wanted } | Self::UnknownKey { wanted, .. } => Self::Rotated { wanted },
+            other => other,
+        }
+    }
 }
 
 /// Ids of master keys, shown with commas.

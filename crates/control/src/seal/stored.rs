@@ -76,6 +76,15 @@ impl Stored {
         self.key
     }
 
+    /// Whether both hold the same secret although they may be sealed under different keys: what is encrypted under
+    /// the data key is the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self.envelope(), other.envelope()) {
+            (Ok(one), Ok(other)) => one.body == other.body,
+            _ => self == other,
+        }
+    }
+
     pub(super) fn open(secret: &Secret<String>) -> Self {
         // in one piece, so that no copy of the secret is left in a buffer that grew
         Self { text: Secret::new([OPEN, secret.expose()].concat()), key: None }

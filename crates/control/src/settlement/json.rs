@@ -23,6 +23,18 @@ impl Journaled for RequestId {
     }
 }
 
+impl Journaled for [RequestId] {
+    fn write(&self, out: &mut Vec<u8>) {
+        let mut before = b'[';
+        for id in self {
+            out.push(before);
+            plain(out, id);
+            before = b',';
+        }
+        out.extend_from_slice(if self.is_empty() { b"[]" } else { b"]" });
+    }
+}
+
 impl Journaled for Settlement {
     fn write(&self, out: &mut Vec<u8>) {
         // taken apart, so that a field which is added cannot be forgotten here

@@ -32,6 +32,7 @@ pub struct Principal {
     pub team_id: Option<TeamId>,
     /// Whether the owner may use the admin API.
     pub is_admin: bool,
+    key: Arc<UserKey>,
     user: Arc<User>,
     /// Those of the key, its user, team and organisation.
     permissions: [Option<Patterns>; 4],
@@ -44,6 +45,16 @@ impl Principal {
     /// The owner's name.
     pub fn user_name(&self) -> &str {
         &self.user.name
+    }
+
+    /// The key's tier.
+    pub fn tier(&self) -> &str {
+        &self.key.tier
+    }
+
+    /// The modules that run for the key, where it is not the gateway's pipeline.
+    pub fn pipeline(&self) -> Option<&str> {
+        self.key.pipeline.as_deref()
     }
 
     /// Whether any permission of the key, its user, team or organisation covers `name`, which is a
@@ -192,7 +203,7 @@ impl Snapshot {
         }
     }
 
-    fn principal(&self, key: &UserKey, now: Timestamp) -> Result<Principal, &'static str> {
+    fn principal(&self, key: &Arc<UserKey>, now: Timestamp) -> Result<Principal, &'static str> {
         if !key.enabled {
             return Err("it has been revoked");
         }
@@ -213,6 +224,7 @@ impl Snapshot {
             org_id: org.id,
             team_id: user.team_id,
             is_admin: user.is_admin,
+            key: Arc::clone(key),
             user: Arc::clone(user),
             permissions: [
                 of(Scope::Key(key.id)),
@@ -266,8 +278,12 @@ impl LiveSnapshot {
             return Ok(false);
         }
         let next = Arc::new(published.changed(changes));
-        // of two that read at the same time, the slower must not bring the older records back
-        self.current.rcu(|current| Arc::clone(if current.version > next.version { current } else { &next }));
+        // of two that read at the same time, the slower must not bring the older records back; but what was published
+        // all the time gives way to any version, as after a backup was restored
+        self.current.rcu(|current| {
+            let newer = current.version > next.version && !Arc::ptr_eq(current, &published);
+            Arc::clone(if newer { current } else { &next })
+        });
         if let Some(observer) = self.observer.get() {
             observer();
         }

@@ -9,7 +9,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeSeq as _;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::seal::{Binding, Keyring, SealError};
@@ -33,8 +34,52 @@ pub enum SavedError {
     Form(String),
 }
 
-/// What is in the file.
-#[derive(Serialize, Deserialize)]
+/// What is in the file, as it is written: with 100,000 keys only one row of them at a time is there twice.
+#[derive(Serialize)]
+struct Draft<'a> {
+    schema: i64,
+    version: u64,
+    tables: Tables<'a>,
+}
+
+struct Tables<'a>(&'a Records);
+
+struct Rows<'a>(&'a Records, Kind);
+
+struct Line(Row);
+
+impl Serialize for Tables<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Kind::ALL.iter().map(|kind| (kind.table().name, Rows(self.0, *kind))))
+    }
+}
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut rows = serializer.serialize_seq(None)?;
+        self.0.each_row(self.1, |row| rows.serialize_element(&Line(row)))?;
+        rows.end()
+    }
+}
+
+impl Serialize for Line {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut cells = serializer.serialize_seq(Some(self.0.len()))?;
+        for cell in &self.0 {
+            match cell {
+                // no record has any bytes
+                Cell::Null | Cell::Bytes(_) => cells.serialize_element(&()),
+                Cell::Integer(number) => cells.serialize_element(number),
+                Cell::Bool(value) => cells.serialize_element(value),
+                Cell::Text(text) => cells.serialize_element(text),
+            }?;
+        }
+        cells.end()
+    }
+}
+
+/// The same as it is read.
+#[derive(Deserialize)]
 struct Content {
     schema: i64,
     version: u64,
@@ -43,10 +88,7 @@ struct Content {
 
 /// Keeps a snapshot in the data folder, in place of the one that is there.
 pub fn save(folder: &Path, loaded: &Loaded, keyring: &Keyring) -> Result<(), SavedError> {
-    let rows =
-        |kind: Kind| loaded.records.rows(kind).into_iter().map(|row| row.into_iter().map(json).collect());
-    let tables = Kind::ALL.iter().map(|kind| (kind.table().name.to_owned(), rows(*kind).collect())).collect();
-    let content = Content { schema: SCHEMA, version: loaded.version, tables };
+    let content = Draft { schema: SCHEMA, version: loaded.version, tables: Tables(&loaded.records) };
     let content = serde_json::to_vec(&content).map_err(|error| SavedError::Form(error.to_string()))?;
     let sealed = keyring.seal_bytes(&content, &place())?;
     let (path, fresh) = (folder.join(NAME), folder.join(format!("{NAME}.new")));
@@ -91,16 +133,6 @@ pub fn remove(folder: &Path) -> io::Result<()> {
 
 fn place() -> Binding<'static> {
     Binding::named("files", NAME, "content")
-}
-
-fn json(cell: Cell) -> Value {
-    match cell {
-        // no record has any bytes
-        Cell::Null | Cell::Bytes(_) => Value::Null,
-        Cell::Integer(number) => number.into(),
-        Cell::Bool(value) => value.into(),
-        Cell::Text(text) => text.into(),
-    }
 }
 
 /// A row of as many cells as the table has columns, each of its kind.

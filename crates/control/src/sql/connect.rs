@@ -5,13 +5,15 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sea_orm::sqlx::{Connection as _, SqliteConnection};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, TransactionOptions,
+    DbBackend, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
     TransactionTrait,
 };
 
 use super::Address;
+use super::statement::CHECKPOINT;
 
 /// How long SQLite waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -109,10 +111,18 @@ impl Connections {
         self.readers.begin_with_options(options).await
     }
 
+    /// Whether all of the log beside a SQLite file is in the file now, and the log empty.
+    pub(super) async fn is_log_emptied(&self) -> Result<bool, DbErr> {
+        let checkpoint = Statement::from_string(DbBackend::Sqlite, CHECKPOINT);
+        let answer = self.writer.query_one_raw(checkpoint).await?;
+        let busy: Option<i64> = answer.map(|row| row.try_get_by_index(0)).transpose()?;
+        Ok(busy == Some(0))
+    }
+
     /// Flushes and closes.
     pub(super) async fn close(&self) -> Result<(), DbErr> {
         if is_sqlite(&self.writer) {
-            self.writer.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+            self.writer.execute_unprepared(CHECKPOINT).await?;
         }
         self.readers.clone().close().await?;
         self.writer.clone().close().await
@@ -137,10 +147,25 @@ pub(super) async fn to_file(path: &Path, connections: u32) -> Result<DatabaseCon
     }
 }
 
+/// Connects to read alone: nothing of the file is changed, not even how it is written to.
+pub(super) async fn to_look(path: &Path) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    let path = path.to_owned();
+    options.max_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(move |sqlite| {
+        let sqlite = sqlite.filename(&path).in_memory(false).shared_cache(false);
+        sqlite.read_only(true).busy_timeout(BUSY_TIMEOUT)
+    });
+    Database::connect(options).await
+}
+
 fn file_options(path: &Path, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new("sqlite::memory:");
     let path = path.to_owned();
-    options.max_connections(connections).sqlx_logging(false).map_sqlx_sqlite_opts(move |sqlite| {
+    options.max_connections(connections).sqlx_logging(false);
+    options.map_sqlx_sqlite_pool_opts(|pool| {
+        pool.after_release(|connection, _| Box::pin(is_reusable(connection)))
+    });
+    options.map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
             .filename(&path)
             .in_memory(false)
@@ -155,6 +180,14 @@ fn file_options(path: &Path, connections: u32) -> ConnectOptions {
             .pragma("cache_size", "-8000")
     });
     options
+}
+
+/// Whether a connection that was given back may be used again. On a full disk SQLite rolls a transaction back by
+/// itself; the driver then fails to do so, counts it as open for ever, and begins no other.
+async fn is_reusable(connection: &mut SqliteConnection) -> Result<bool, sea_orm::sqlx::Error> {
+    // what was asked of it before has been done when it answers
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Whether another connection holds the file (`SQLITE_BUSY` and its kinds).

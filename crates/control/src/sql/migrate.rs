@@ -6,11 +6,11 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement}
 use super::connect::Connections;
 use super::schema::{definitions, text};
 use super::statement::of_write;
-use crate::ControlError;
 use crate::backend::{Select, Write};
 use crate::ledger::{Meta, Migration};
 use crate::store::{SCHEMA, first_rows};
 use crate::table::Entity as _;
+use crate::{ControlError, Gproxy};
 
 /// Brings the schema to [`SCHEMA`], or refuses.
 pub(super) async fn run(connections: &Connections) -> Result<(), ControlError> {
@@ -63,9 +63,14 @@ pub(crate) fn judge(tables: Vec<String>, newest: Option<&Migration>) -> Result<i
     if has(Meta::table().name) {
         return Err(ControlError::TooOld);
     }
-    // what its first version has, and what its second one has
-    if has("global_settings") && has("providers") || has("schema_migrations") && has("orgs") {
-        return Err(ControlError::OfGproxy { place: "the database".to_owned() });
+    // what its second version has, and what its first one has
+    let version = match () {
+        () if has("schema_migrations") && has("orgs") => Some(Gproxy::Second),
+        () if has("global_settings") && has("providers") => Some(Gproxy::First),
+        () => None,
+    };
+    if let Some(version) = version {
+        return Err(ControlError::OfGproxy { place: "the database".to_owned(), version });
     }
     tables.into_iter().next().map_or(Ok(0), |table| Err(ControlError::Foreign { table }))
 }
@@ -144,7 +149,7 @@ async fn first(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
             }
         }
     }
-    for statement in first_writes().iter().flat_map(|write| of_write(backend, write)) {
+    for statement in first_writes().into_iter().flat_map(|write| of_write(backend, write)) {
         connection.execute_raw(statement).await?;
     }
     Ok(())

@@ -26,8 +26,14 @@ use crate::table::{Row, Table};
 
 /// What a DSN says where a pooler is between, which drivers cannot tell.
 const POOLED: &str = "pooler=transaction";
+/// Why a scrub of SQLite is not done.
+const READ: &str = "another process was reading the database, so that its log beside the file could not be emptied: \
+     stop what reads it, and run this again";
 /// How often a write without a guard is tried that others were in the way of.
 const ATTEMPTS: usize = 5;
+
+/// A statement, and the table of which it has to change a row.
+type Step = (Statement, Option<&'static Table>);
 
 /// Which database it is, and where.
 #[derive(Clone, Debug)]
@@ -82,14 +88,31 @@ impl SqlBackend {
     }
 
     async fn connect(&self) -> Result<Connections, ControlError> {
+        if let Address::Sqlite(path) = &self.address
+            && !is_empty(path)
+        {
+            self.look(path).await?;
+        }
         let connections = Connections::open(&self.address).await;
         connections.map_err(|error| ControlError::Unavailable(format!("{}: {error}", self.shown)))
+    }
+
+    /// Refuses a file that is another program's, before it is turned to WAL. One that cannot be read is left to whoever
+    /// opens it, who can say why.
+    async fn look(&self, path: &Path) -> Result<(), ControlError> {
+        let Ok(looking) = connect::to_look(path).await else { return Ok(()) };
+        let found = migrate::is_done(&looking).await;
+        drop(looking.close().await);
+        match found {
+            Ok(_) | Err(ControlError::Unavailable(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn write_once(
         connections: &Connections,
         guard: Option<Guard>,
-        writes: &[Write],
+        statements: Vec<Step>,
     ) -> Result<Written, DbErr> {
         let transaction = connections.begin_write().await?;
         let backend = transaction.get_database_backend();
@@ -100,9 +123,12 @@ impl SqlBackend {
                 return Ok(Written::Moved);
             }
         }
-        for write in writes {
-            for statement in statement::of_write(backend, write) {
-                transaction.execute_raw(statement).await?;
+        for (statement, changes) in statements {
+            let done = transaction.execute_raw(statement).await?;
+            if let Some(table) = changes
+                && done.rows_affected() == 0
+            {
+                return Err(DbErr::Custom(statement::is_lost(table)));
             }
         }
         if let Some(notice) = guard.and_then(|guard| hints::notice(backend, guard)) {
@@ -120,7 +146,6 @@ impl Backend for SqlBackend {
     }
 
     async fn is_there(&self) -> Result<bool, ControlError> {
-        let is_empty = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len()) == 0;
         if let Address::Sqlite(path) = &self.address
             && is_empty(path)
         {
@@ -154,8 +179,17 @@ impl Backend for SqlBackend {
 
     async fn write(&self, guard: Option<Guard>, writes: Vec<Write>) -> Result<Written, ControlError> {
         let connections = self.connections().await?;
+        let backend = connections.writer.get_database_backend();
+        let of_write = |write: Write| {
+            let changes = write.changes();
+            statement::of_write(backend, write).into_iter().map(move |statement| (statement, changes))
+        };
+        // before anything is locked
+        let mut statements: Vec<_> = writes.into_iter().flat_map(of_write).collect();
         for attempt in 1.. {
-            match Self::write_once(connections, guard, &writes).await {
+            let is_last = guard.is_some() || attempt == ATTEMPTS;
+            let tried = if is_last { std::mem::take(&mut statements) } else { statements.clone() };
+            match Self::write_once(connections, guard, tried).await {
                 Err(error) if is_collision(&error) && guard.is_some() => return Ok(Written::Moved),
                 Err(error) if is_collision(&error) && attempt < ATTEMPTS => {}
                 written => return Ok(written?),
@@ -188,10 +222,22 @@ impl Backend for SqlBackend {
 
     async fn scrub(&self, tables: &[&'static Table]) -> Result<(), ControlError> {
         let connections = self.connections().await?;
-        for statement in statement::of_scrub(connections.writer.get_database_backend(), tables) {
+        let backend = connections.writer.get_database_backend();
+        for statement in statement::of_scrub(backend, tables) {
             connections.writer.execute_unprepared(&statement).await?;
         }
+        if backend == DbBackend::Sqlite && !connections.is_log_emptied().await? {
+            return Err(ControlError::NotScrubbed(READ));
+        }
         Ok(())
+    }
+
+    async fn compact(&self, tables: &[&'static Table]) -> Result<(), ControlError> {
+        if matches!(self.address, Address::Sqlite(_)) {
+            // what is free in the file is written to again, and to write the file anew would hold up all who write
+            return Ok(());
+        }
+        self.scrub(tables).await
     }
 
     async fn close(&self) -> Result<(), ControlError> {
@@ -200,6 +246,11 @@ impl Backend for SqlBackend {
             None => Ok(()),
         }
     }
+}
+
+/// Whether there is no such file, or nothing in it.
+fn is_empty(path: &Path) -> bool {
+    std::fs::metadata(path).map_or(0, |found| found.len()) == 0
 }
 
 async fn rows(connection: &impl ConnectionTrait, select: &Select) -> Result<Vec<Row>, ControlError> {

@@ -46,17 +46,22 @@ pub(crate) fn of_select(backend: DbBackend, select: &Select) -> Statement {
 }
 
 /// The statements of a write.
-pub(crate) fn of_write(backend: DbBackend, write: &Write) -> Vec<Statement> {
+pub(crate) fn of_write(backend: DbBackend, write: Write) -> Vec<Statement> {
     match write {
         Write::Insert(table, rows) => inserts(backend, table, rows, false),
         Write::Put(table, rows) => inserts(backend, table, rows, true),
         Write::Update(table, row) => vec![update(backend, table, row)],
         Write::Delete(table, filters) => {
             let mut delete = Query::delete();
-            delete.from_table(Alias::new(table.name)).cond_where(all(table, filters));
+            delete.from_table(Alias::new(table.name)).cond_where(all(table, &filters));
             vec![backend.build(&delete)]
         }
     }
+}
+
+/// What is said where the row of an update is not there: the rest of the write was made for a table that has it.
+pub(crate) fn is_lost(table: &Table) -> String {
+    format!("a row of {} that was to be changed is not there: nothing was written", table.name)
 }
 
 /// Has MySQL look at the sizes of its tables.
@@ -89,12 +94,16 @@ pub(crate) fn of_scrub(backend: DbBackend, tables: &[&'static Table]) -> Vec<Str
     match backend {
         DbBackend::Postgres => each("VACUUM FULL"),
         DbBackend::MySql => each("OPTIMIZE TABLE"),
-        // the whole file, and the log beside it
-        _ => vec!["VACUUM".to_owned(), "PRAGMA wal_checkpoint(TRUNCATE)".to_owned()],
+        // the whole file
+        _ => vec!["VACUUM".to_owned()],
     }
 }
 
-fn update(backend: DbBackend, table: &Table, row: &Row) -> Statement {
+/// Brings the log of SQLite into its file and empties it; the first column of the answer says whether somebody was in
+/// the way.
+pub(crate) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+
+fn update(backend: DbBackend, table: &Table, row: Row) -> Statement {
     let mut update = Query::update();
     update.table(Alias::new(table.name));
     for (column, cell) in table.columns.iter().zip(row) {
@@ -113,7 +122,7 @@ fn all(table: &Table, filters: &[Filter]) -> Condition {
 
 fn one(table: &Table, filter: &Filter) -> SimpleExpr {
     let column = |name: &str| Expr::col(Alias::new(name));
-    let bound = |name: &str, cell: &Cell| value(table.columns[table.column(name)].kind, cell);
+    let bound = |name: &str, cell: &Cell| value(table.columns[table.column(name)].kind, cell.clone());
     match filter {
         Filter::In(name, cells) => match cells.as_slice() {
             [cell] => column(name).eq(bound(name, cell)),
@@ -134,12 +143,12 @@ fn one(table: &Table, filter: &Filter) -> SimpleExpr {
     }
 }
 
-fn value(kind: ColumnType, cell: &Cell) -> Value {
+fn value(kind: ColumnType, cell: Cell) -> Value {
     match cell {
-        Cell::Integer(number) => (*number).into(),
-        Cell::Bool(truth) => (*truth).into(),
-        Cell::Text(text) => text.as_str().into(),
-        Cell::Bytes(bytes) => bytes.as_slice().into(),
+        Cell::Integer(number) => number.into(),
+        Cell::Bool(truth) => truth.into(),
+        Cell::Text(text) => text.into(),
+        Cell::Bytes(bytes) => bytes.into(),
         // PostgreSQL wants to know what it is that is missing
         Cell::Null => match kind {
             ColumnType::Integer => None::<i64>.into(),
@@ -150,13 +159,13 @@ fn value(kind: ColumnType, cell: &Cell) -> Value {
     }
 }
 
-fn inserts(backend: DbBackend, table: &Table, rows: &[Row], replacing: bool) -> Vec<Statement> {
+fn inserts(backend: DbBackend, table: &Table, rows: Vec<Row>, replacing: bool) -> Vec<Statement> {
     let mut statements = Vec::new();
-    let mut left = rows;
+    let mut left = rows.into_iter();
     for size in SIZES.into_iter().filter(|size| size * table.columns.len() <= VALUES) {
-        while let Some((rows, rest)) = left.split_at_checked(size) {
+        while left.len() >= size {
             let mut values = Vec::with_capacity(size * table.columns.len());
-            for row in rows {
+            for row in left.by_ref().take(size) {
                 values.extend(table.columns.iter().zip(row).map(|(column, cell)| value(column.kind, cell)));
             }
             let sql = insert_text(backend, table, size, replacing);
@@ -165,7 +174,6 @@ fn inserts(backend: DbBackend, table: &Table, rows: &[Row], replacing: bool) -> 
                 values: Some(Values(values)),
                 db_backend: backend,
             });
-            left = rest;
         }
     }
     statements

@@ -1,5 +1,7 @@
 //! The contract of the control store.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,14 +38,14 @@ pub struct Changes {
 pub struct Committed {
     /// The version after it.
     pub version: u64,
-    /// Which real id each temporary id became, in the order of the changes.
-    pub ids: Vec<(i64, i64)>,
+    /// Which real id each temporary id became.
+    pub ids: BTreeMap<i64, i64>,
 }
 
 impl Committed {
     /// The real id of what was made under a temporary id.
     pub fn id(&self, temporary: i64) -> Option<i64> {
-        self.ids.iter().find(|(from, _)| *from == temporary).map(|(_, to)| *to)
+        self.ids.get(&temporary).copied()
     }
 }
 
@@ -137,11 +139,13 @@ pub enum ControlError {
     },
     /// The place is GPROXY's.
     #[error(
-        "{place} holds the data of GPROXY, which stays as it is: name an empty database or another data dir"
+        "{place} holds the data of GPROXY, which stays as it is: name an empty database or another data dir; {version}"
     )]
     OfGproxy {
         /// The place.
         place: String,
+        /// Of which version.
+        version: Gproxy,
     },
     /// A stored value cannot be read.
     #[error("the control store holds {what} that cannot be read: {value:?}")]
@@ -161,7 +165,7 @@ pub enum ControlError {
 
 /// The persistence of the gateway's own records. Every operation is one transaction.
 #[async_trait]
-pub trait ControlStore: std::fmt::Debug + Send + Sync + 'static {
+pub trait ControlStore: fmt::Debug + Send + Sync + 'static {
     /// One consistent read of all records.
     async fn load(&self) -> Result<Loaded, ControlError>;
 
@@ -197,6 +201,9 @@ pub trait ControlStore: std::fmt::Debug + Send + Sync + 'static {
 
     /// A page of requests of clients, each with what was asked of providers for it.
     async fn logs(&self, query: &LogQuery) -> Result<LogPage, ControlError>;
+
+    /// When the oldest log is from that is kept, of a client's request or of one to a provider.
+    async fn oldest_log(&self) -> Result<Option<Timestamp>, ControlError>;
 
     /// A page of the audit trail, newest first.
     async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, ControlError>;
@@ -250,4 +257,25 @@ pub trait ControlStore: std::fmt::Debug + Send + Sync + 'static {
 
     /// Flushes and closes; the store must not be used afterwards.
     async fn close(&self) -> Result<(), ControlError>;
+}
+
+/// Which GPROXY's data it is. Shown as what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gproxy {
+    /// That of its first version.
+    First,
+    /// That of its second one.
+    Second,
+}
+
+impl fmt::Display for Gproxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::First => "what GPROXY 1 keeps cannot be brought over by this version",
+            Self::Second => {
+                "what it holds comes out with `gproxy export --out gproxy.json`, and is to come in with \
+                 `penstock import gproxy.json`, which this version does not do yet"
+            }
+        })
+    }
 }

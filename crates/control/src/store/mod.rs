@@ -1,6 +1,7 @@
 //! The control store: its contract, and the one implementation of it over whatever [backend](crate::backend)
 //! keeps the rows.
 
+mod after;
 mod commit;
 mod contract;
 mod mirror;
@@ -33,7 +34,7 @@ use crate::table::Entity as _;
 use crate::{AuditEntry, ChangeSet, Dsn, Settlement};
 
 pub(crate) use self::commit::first_rows;
-pub use self::contract::{Changes, Committed, ControlError, ControlStore, Loaded, Settled};
+pub use self::contract::{Changes, Committed, ControlError, ControlStore, Gproxy, Loaded, Settled};
 pub use self::query::{
     AuditPage, AuditQuery, LogBatch, LogPage, LogQuery, Pruned, Retention, RollupQuery, UsagePage, UsageQuery,
 };
@@ -182,6 +183,10 @@ impl ControlStore for Store {
         self.log_page(query).await
     }
 
+    async fn oldest_log(&self) -> Result<Option<Timestamp>, ControlError> {
+        self.oldest_log_at().await
+    }
+
     async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, ControlError> {
         self.audit_page(query).await
     }
@@ -199,11 +204,7 @@ impl ControlStore for Store {
     }
 
     async fn compact(&self) -> Result<(), ControlError> {
-        match self.backend.scrub(&[DownstreamRequest::table(), UpstreamRequest::table()]).await {
-            // it uses the room again, and does no more than that
-            Err(ControlError::NotScrubbed(_)) => Ok(()),
-            done => done,
-        }
+        self.backend.compact(&[DownstreamRequest::table(), UpstreamRequest::table()]).await
     }
 
     async fn report_health(&self, statuses: &[CredentialStatus]) -> Result<(), ControlError> {

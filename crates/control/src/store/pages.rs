@@ -93,6 +93,15 @@ impl Store {
         Ok(LogPage { rows: rows.into_iter().map(with_upstream).collect(), next })
     }
 
+    /// Ids sort by time, so that the first row of each table is its oldest.
+    pub(super) async fn oldest_log_at(&self) -> Result<Option<Timestamp>, ControlError> {
+        let first = |table| Select::all(table).limit(1);
+        let downstream = self.select::<DownstreamRequest>(first(DownstreamRequest::table())).await?;
+        let upstream = self.select::<UpstreamRequest>(first(UpstreamRequest::table())).await?;
+        let downstream = downstream.into_iter().map(|row| row.at);
+        Ok(downstream.chain(upstream.into_iter().map(|row| row.at)).min())
+    }
+
     pub(super) async fn audit_page(&self, query: &AuditQuery) -> Result<AuditPage, ControlError> {
         let mut select = between(Select::all(AuditLog::table()), "at", query.since, query.until).descending();
         if let Some(actor) = query.actor {

@@ -8,7 +8,7 @@ use penstock_core::Timestamp;
 use crate::backend::{Filter, Write};
 use crate::ledger::satellites;
 use crate::records::SCOPE;
-use crate::seal::{Binding, Keyring, Stored};
+use crate::seal::{Binding, Keyring, SealError, Stored};
 use crate::table::{Cell, Entity as _, OnDelete, Row, Scalar as _, Table};
 use crate::{Change, ChangeSet, ControlError, KeyTombstone, Kind, Record, Records, ScopeKind, UserKey};
 
@@ -21,12 +21,14 @@ pub(super) struct Plan {
     /// The records as they are afterwards.
     pub(super) records: Records,
     /// Which real id each temporary id became.
-    pub(super) ids: Vec<(i64, i64)>,
+    pub(super) ids: BTreeMap<i64, i64>,
     /// Every record that is different afterwards.
     pub(super) touched: BTreeSet<(Kind, i64)>,
     /// The next id of each table.
     pub(super) next: NextIds,
     before: Records,
+    /// Whether a secret is among what changes.
+    has_secrets: bool,
 }
 
 /// Works the changes out, or says which of them cannot be.
@@ -40,9 +42,10 @@ pub(super) fn plan(
     let mut plan = Plan {
         before: records.clone(),
         records: records.clone(),
-        ids: Vec::new(),
+        ids: BTreeMap::new(),
         touched: BTreeSet::new(),
         next,
+        has_secrets: false,
     };
     for change in &changes.changes {
         match change {
@@ -51,12 +54,17 @@ pub(super) fn plan(
             Change::DeleteCascading(kind, id) => plan.delete(*kind, plan.real(*id), true, now)?,
         }
     }
+    if plan.has_secrets {
+        // what this process sealed would be open to nobody who has the key of all the rest
+        let wanted = plan.before.secrets().filter_map(|secret| secret.stored.key_id());
+        keyring.check(wanted).map_err(SealError::meanwhile)?;
+    }
     Ok(plan)
 }
 
 impl Plan {
     fn real(&self, id: i64) -> i64 {
-        self.ids.iter().find(|(from, _)| *from == id).map_or(id, |(_, to)| *to)
+        self.ids.get(&id).copied().unwrap_or(id)
     }
 
     fn put(&mut self, record: &Record, keyring: &Keyring) -> Result<(), ControlError> {
@@ -71,7 +79,8 @@ impl Plan {
         }
         let real = if id < 0 {
             let real = self.take_id(kind);
-            self.ids.push((id, real));
+            // said twice, it is the first of them
+            self.ids.entry(id).or_insert(real);
             real
         } else if self.records.row(kind, id).is_some() {
             id
@@ -80,7 +89,7 @@ impl Plan {
         };
         row[table.column("id")] = Cell::Integer(real);
         // a secret is sealed for its row, so that the row has to have its id
-        seal(table, real, &mut row, keyring)?;
+        self.has_secrets |= seal(table, real, &mut row, keyring)?;
         self.records.put(kind, row)?;
         self.touched.insert((kind, real));
         Ok(())
@@ -175,12 +184,15 @@ impl Plan {
 
     /// The writes that bring the tables from what they were to what they are to be: deletions first, so that
     /// their natural keys are free, children before the records they point at; then what is new, parents first.
+    /// Only what a row has left that stays is deleted last: a database would take the row with it, or refuse.
     pub(super) fn writes(&self) -> Vec<Write> {
-        let (mut deletes, mut updates) = (Vec::new(), Vec::new());
+        let (mut deletes, mut updates, mut last) = (Vec::new(), Vec::new(), Vec::new());
         let mut inserts = BTreeMap::<Kind, Vec<Row>>::new();
+        let left = self.left();
         for (kind, id) in &self.touched {
             match (self.before.row(*kind, *id), self.records.row(*kind, *id)) {
                 (Some(_), None) => {
+                    let deletes = if left.contains(&(*kind, *id)) { &mut last } else { &mut deletes };
                     deletes.push(Write::Delete(kind.table(), vec![Filter::equals("id", *id)]));
                     let satellites = satellites(*kind).iter();
                     deletes.extend(satellites.map(|(satellite, column)| {
@@ -193,7 +205,31 @@ impl Plan {
             }
         }
         let inserts = inserts.into_iter().map(|(kind, rows)| Write::Insert(kind.table(), rows));
-        deletes.into_iter().rev().chain(inserts).chain(updates).collect()
+        let last = last.into_iter().rev();
+        deletes.into_iter().rev().chain(inserts).chain(updates).chain(last).collect()
+    }
+
+    /// What is deleted and had a row pointing at it that stays; and what that was part of itself, with which it
+    /// would go.
+    fn left(&self) -> BTreeSet<(Kind, i64)> {
+        let stays = |(kind, id): &&(Kind, i64)| self.records.row(*kind, *id).is_some();
+        let moved = self.touched.iter().filter(stays);
+        let mut rows: Vec<_> =
+            moved.filter_map(|(kind, id)| Some((*kind, self.before.row(*kind, *id)?))).collect();
+        let mut left = BTreeSet::new();
+        while let Some((kind, row)) = rows.pop() {
+            for (column, cell) in kind.table().columns.iter().zip(&row) {
+                let (Some((target, OnDelete::Follow | OnDelete::Refuse)), Cell::Integer(id)) =
+                    (column.refers, cell)
+                else {
+                    continue;
+                };
+                if self.records.row(target, *id).is_none() && left.insert((target, *id)) {
+                    rows.extend(self.before.row(target, *id).map(|row| (target, row)));
+                }
+            }
+        }
+        left
     }
 }
 
@@ -215,15 +251,17 @@ fn shown(record: &Record, table: &Table, row: &[Cell]) -> String {
     texts.collect::<Vec<_>>().join(" ")
 }
 
-/// Seals what is not sealed yet, and anew what is under an older key.
-fn seal(table: &Table, id: i64, row: &mut Row, keyring: &Keyring) -> Result<(), ControlError> {
+/// Seals what is not sealed yet, and anew what is under an older key. Whether there was any of that.
+fn seal(table: &Table, id: i64, row: &mut Row, keyring: &Keyring) -> Result<bool, ControlError> {
+    let mut found = false;
     for (column, cell) in table.columns.iter().zip(row).filter(|(column, _)| column.sealed) {
         let Some(stored) = Stored::of(cell) else { continue };
+        found |= !stored.is_sealed() || stored.key_id() != keyring.current();
         if let Some(sealed) = keyring.rewrap(&stored, &Binding::row(table.name, id, column.name))? {
             *cell = sealed.cell();
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Names are as long as every database takes them.

@@ -11,7 +11,7 @@ use super::contract::{ControlError, Settled};
 use super::mirror::{counter, one, version_of};
 use super::{ATTEMPTS, Store};
 use crate::backend::{Filter, Guard, Select, Write, Written};
-use crate::ledger::{Granularity, QuotaCost, UsageRollup, window_start};
+use crate::ledger::{QuotaCost, UsageRollup, window_start};
 use crate::table::{Cell, Entity, Row};
 use crate::{Quota, Records, Scope, Settlement};
 
@@ -91,10 +91,9 @@ impl Store {
                 std::collections::btree_map::Entry::Vacant(free) => drop(free.insert(rollup)),
             }
         };
-        for settlement in new {
-            for granularity in Granularity::ALL {
-                add(UsageRollup::of(settlement, *granularity));
-            }
+        for hour in UsageRollup::by_hour(new) {
+            add(hour.of_day());
+            add(hour);
         }
         // a little more than these rows, by what is in any of their keys
         let mut near = Select::all(table);

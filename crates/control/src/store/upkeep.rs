@@ -1,5 +1,7 @@
 //! Retention, and what nodes tell each other: health, vocabularies, logins, leases.
 
+use std::collections::BTreeMap;
+
 use penstock_core::Timestamp;
 
 use super::contract::ControlError;
@@ -9,7 +11,7 @@ use super::{ATTEMPTS, Store};
 use crate::Settlement;
 use crate::backend::{Filter, Guard, Select, Write, Written};
 use crate::ledger::{CredentialStatus, DownstreamRequest, Lease, Session, UpstreamRequest, Vocab};
-use crate::table::{Cell, Entity, Table};
+use crate::table::{Cell, Entity, Table, name};
 
 /// The counter that moves with every lease.
 pub(super) const LEASES: &str = "leases";
@@ -70,6 +72,7 @@ impl Store {
     /// A report that is older than what is there changes nothing; one of a credential that has been deleted
     /// meanwhile is left out.
     pub(super) async fn keep_statuses(&self, statuses: &[CredentialStatus]) -> Result<(), ControlError> {
+        let statuses = nameable(statuses);
         for _ in 0..ATTEMPTS {
             let read = [version_of(HEALTH), Select::all(CredentialStatus::table())];
             let mut answers = self.backend.read(&read).await?.into_iter();
@@ -143,4 +146,19 @@ impl Store {
         }
         Err(ControlError::Unavailable(format!("{ATTEMPTS} times in a row another node was faster")))
     }
+}
+
+/// Reports as they can be kept: a client may name a model as it likes, and a database takes only so much of it. Of
+/// several that are of the same name then, the newest.
+fn nameable(statuses: &[CredentialStatus]) -> Vec<CredentialStatus> {
+    let mut kept = BTreeMap::new();
+    for status in statuses {
+        let status = CredentialStatus { model: name(&status.model), ..status.clone() };
+        let key = (status.credential_id, status.model.clone());
+        let older = |there: &CredentialStatus| there.updated_at > status.updated_at;
+        if !kept.get(&key).is_some_and(older) {
+            kept.insert(key, status);
+        }
+    }
+    kept.into_values().collect()
 }

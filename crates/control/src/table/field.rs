@@ -234,7 +234,7 @@ pub struct Word(String);
 
 impl From<&str> for Word {
     fn from(text: &str) -> Self {
-        Self(short(text, SHORT).to_owned())
+        Self(clean(short(text, SHORT)))
     }
 }
 
@@ -254,12 +254,12 @@ impl Scalar for Word {
     }
 }
 
-/// A name in a row that has to be taken whatever it is: a client may name a model as it likes, and a row that
-/// no database takes would keep all that follow it from being settled.
+/// A name in a row that has to be taken whatever it is: a name may come from anywhere, also from a journal, and a
+/// row that a database does not take would keep all that follow it from being settled.
 impl Scalar for Arc<str> {
     const TYPE: ColumnType = ColumnType::Name;
     fn cell(&self) -> Cell {
-        Cell::Text(short(self, NAME).to_owned())
+        Cell::Text(name(self))
     }
     fn of(cell: &Cell) -> Option<Self> {
         text(cell).map(Into::into)
@@ -269,11 +269,21 @@ impl Scalar for Arc<str> {
 impl Scalar for Box<str> {
     const TYPE: ColumnType = ColumnType::Text;
     fn cell(&self) -> Cell {
-        Cell::Text(self.to_string())
+        Cell::Text(clean(self))
     }
     fn of(cell: &Cell) -> Option<Self> {
         text(cell).map(Into::into)
     }
+}
+
+/// A text as a column of names takes it.
+pub(crate) fn name(text: &str) -> String {
+    clean(short(text, NAME))
+}
+
+/// A text without zeros, which PostgreSQL has no text with.
+fn clean(text: &str) -> String {
+    text.replace('\0', "")
 }
 
 /// As much of a text as a column of so many characters holds.

@@ -9,7 +9,7 @@ mod field;
 
 pub(crate) use self::cell::{Cell, Cells, ColumnType, Row};
 pub(crate) use self::define::table;
-pub(crate) use self::field::{Field, Scalar, by_name};
+pub(crate) use self::field::{Field, Scalar, by_name, name};
 pub use self::field::{Kept, Word};
 
 use crate::{ControlError, Kind};

@@ -15,7 +15,7 @@ const LISTED: usize = 200;
 pub struct Plan {
     /// Each record that would be different, in the order of the bundle; what is removed comes last.
     pub changes: Vec<PlannedChange>,
-    /// What is kept although pruning would remove it, and why.
+    /// What nobody asked for: what is kept although pruning would remove it, and why; what a provider starts with.
     pub notes: Vec<String>,
     /// Keys that would be made. Their texts are known here and nowhere else.
     pub keys: Vec<MadeKey>,

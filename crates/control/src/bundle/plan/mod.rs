@@ -7,6 +7,7 @@ mod overlay;
 mod password;
 mod prune;
 mod refer;
+mod seed;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -20,7 +21,7 @@ use super::shape::{Absent, Field, Form, Parent, SECTIONS, Shape};
 use super::{Bundle, BundleError, BundleProblem, References};
 use crate::seal::Keyring;
 use crate::table::{Cell, Row};
-use crate::{Kind, Loaded, Records, ScopeKind};
+use crate::{ChannelRules, Kind, Loaded, Records, ScopeKind};
 
 /// How a bundle is compared.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,7 @@ pub fn plan(
         records: &loaded.records,
         index: Index::of(&loaded.records),
         keyring,
+        channels: &bundle.channels,
         options,
         now,
         made: Named::new(),
@@ -75,6 +77,7 @@ struct Planner<'a> {
     records: &'a Records,
     index: Index,
     keyring: &'a Keyring,
+    channels: &'a ChannelRules,
     options: PlanOptions,
     now: Timestamp,
     /// Records that are made, by name.
@@ -119,6 +122,9 @@ impl Planner<'_> {
             return self.report(entry.line, &spot.place, "expected it once, found it twice");
         }
         self.overlay(shape, entry, id, row, &spot);
+        if shape.kind == Kind::Provider && id < 0 {
+            self.seed(shape, entry, id);
+        }
         for list in shape.lists {
             let Some(entries) = entry.lists.get(list.list) else { continue };
             let name = match list.parent {

@@ -12,7 +12,7 @@ impl Planner<'_> {
         let mut entry = Entry::default();
         for field in shape.fields {
             let given = match field.form {
-                Form::Key | Form::Secret | Form::Password => continue,
+                Form::Key | Form::Secret | Form::Proxy | Form::Password => continue,
                 Form::Org | Form::Team | Form::Provider | Form::RuleSet => {
                     Given::Plain(self.referred(field, &row[shape.kind.table().column(field.column)]))
                 }

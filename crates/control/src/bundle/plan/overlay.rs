@@ -1,5 +1,6 @@
 //! What the entry says, over what is there.
 
+use penstock_core::ProxyUrl;
 use serde_json::{Map, Value};
 
 use super::change::{Action, FieldChange, PlannedChange};
@@ -64,13 +65,17 @@ impl Planner<'_> {
             Some(Some(FieldChange { field: field.name.to_owned(), from, to: shown(to) }))
         };
         match field.form {
-            Form::Secret => {
+            Form::Secret | Form::Proxy => {
                 let before = Stored::of(&row[at]);
                 let was = before.as_ref().map_or(Value::Null, |_| "[hidden]".into());
                 let after = match given {
                     Given::Hidden(secret) => Some(self.resolve(secret, field, entry, spot)?),
                     _ => None,
                 };
+                if let (Form::Proxy, Some(Err(error))) = (field.form, after.as_ref().map(ProxyUrl::parse)) {
+                    self.report(entry.line, &joined(&spot.place, field.name), error.to_string());
+                    return None;
+                }
                 if self.opened(shape, field, id, before.as_ref()) == after
                     && before.is_some() == after.is_some()
                 {

@@ -50,6 +50,8 @@ pub(in super::super) enum Form {
     Moment,
     /// A secret, or where it is.
     Secret,
+    /// The address of a proxy, which may hold a login, or where it is.
+    Proxy,
     /// A password, its hash, or where it is.
     Password,
     /// A key, or where it is; of it, the digest is kept.
@@ -69,7 +71,7 @@ pub(in super::super) enum Form {
 impl Form {
     /// Whether what stands in it must not be shown.
     pub(in super::super) const fn is_secret(self) -> bool {
-        matches!(self, Self::Secret | Self::Password | Self::Key)
+        matches!(self, Self::Secret | Self::Proxy | Self::Password | Self::Key)
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) static PROVIDERS: Shape = Shape {
         Field::new("timeouts", Form::Object, Absent::Null).within("settings"),
         Field::new("settings", Form::Object, Absent::Empty),
         Field::new("credential_strategy", Form::Word(credential_strategies), Absent::Text("round_robin")),
-        Field::new("proxy_url", Form::Secret, Absent::Null),
+        Field::new("proxy_url", Form::Proxy, Absent::Null),
         ENABLED,
     ],
     lists: &[&CREDENTIALS, &MODELS, &ROUTING_RULES, &ATTACHMENTS],

@@ -20,7 +20,7 @@ pub(super) static SETTINGS: Shape = Shape {
         Field::new("retention_days", Form::Count, Absent::Null),
         Field::new("body_retention_days", Form::Count, Absent::Null),
         Field::new("max_database_mb", Form::Count, Absent::Null),
-        Field::new("proxy_url", Form::Secret, Absent::Null),
+        Field::new("proxy_url", Form::Proxy, Absent::Null),
     ],
     lists: &[],
 };

@@ -227,6 +227,11 @@ fn what_is_referred_to_has_to_be_there() {
             "providers: [{name: a, credentials: [{name: m, api_key: \"file:/no/such\"}]}]",
             "\"/no/such\" cannot be read",
         ),
+        (
+            "providers: [{name: a, proxy_url: \"proxy:3128\"}]",
+            "providers \"a\", proxy_url: expected http://HOST:PORT",
+        ),
+        ("settings: {proxy_url: \"http://u:p@h/way\"}", "proxy_url: expected an address without path"),
     ];
     for (text, expected) in cases {
         let error = shelf.plan(&yaml(text), OPTIONS).unwrap_err();

@@ -48,6 +48,7 @@ fn value(field: &'static Field) -> BoxedStrategy<Value> {
         Form::Word(words) => select(words()).prop_map(Value::from).boxed(),
         Form::Moment => (0_i64..4_000_000_000_000).prop_map(super::super::form::written_moment).boxed(),
         Form::Secret | Form::Key => "sk-[a-zA-Z0-9]{20}".prop_map(Value::String).boxed(),
+        Form::Proxy => "socks5://u:[a-z0-9]{9}@[a-z]{3}:1080".prop_map(Value::String).boxed(),
         Form::Digest => "[a-z]{6}".prop_map(|key| KeyDigest::of(&key).to_string().into()).boxed(),
     };
     match field.absent {

@@ -39,6 +39,10 @@ fn every_field_is_known_to_the_docs() {
 fn what_is_wrong_is_told_in_words() {
     let cases = [
         ("", "penstock: expected 1, the version of the format that this Penstock reads, found nothing"),
+        (
+            "{\"schema_version\": 1, \"providers\": []}",
+            "line 1: schema_version: expected a bundle of Penstock, found one of GPROXY, which this version does not read",
+        ),
         ("[]", "line 1: expected a bundle, an object that starts with penstock: 1, found a list"),
         (
             "penstock: 2",

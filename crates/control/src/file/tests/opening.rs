@@ -1,7 +1,7 @@
 //! Whose a folder is, what is in its files, and what is damaged.
 
 use super::*;
-use crate::{ControlStore as _, Dsn, Store};
+use crate::{ControlStore as _, Dsn, Gproxy, Store};
 
 #[tokio::test]
 async fn a_store_is_there_when_it_is_opened_again() {
@@ -111,7 +111,8 @@ async fn gproxys_data_dir_is_left_alone_and_its_lock_respected() {
     std::fs::write(dir.path().join(".gproxy.lock"), "").unwrap();
     let folder = dir.path().join("control");
     let refused = FileBackend::new(folder.clone()).prepare().await.unwrap_err();
-    assert!(matches!(refused, ControlError::OfGproxy { .. }), "{refused}");
+    assert!(matches!(refused, ControlError::OfGproxy { version: Gproxy::Second, .. }), "{refused}");
+    assert!(refused.to_string().contains("`gproxy export --out gproxy.json`"), "{refused}");
     assert!(!folder.exists());
 
     std::fs::remove_file(dir.path().join(".gproxy.lock")).unwrap();
