@@ -1,0 +1,6 @@
+// `node:buffer`.
+
+import { Buffer, atob, btoa } from 'penstock:buffer';
+
+export { Buffer, atob, btoa };
+export default { Buffer, atob, btoa };

@@ -1,0 +1,6 @@
+// `node:crypto`.
+
+import * as all from 'penstock:crypto';
+
+export * from 'penstock:crypto';
+export default all;
