@@ -1,5 +1,7 @@
 //! Sends, and tries again elsewhere while no byte has gone to the client.
 
+mod credential;
+
 use std::collections::VecDeque;
 use std::error::Error;
 use std::time::Duration;
@@ -22,6 +24,7 @@ use crate::logs::Attempted;
 use crate::plan::Plan;
 use crate::prepare::{Knowledge, Prepared, prepare};
 use crate::resolve::Resolution;
+use crate::respond::hide_account;
 use crate::routing::Credential;
 use crate::settle::SettleGuard;
 use crate::translate::Translation;
@@ -42,6 +45,7 @@ const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
 
 /// An answer that goes to the client.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and is taken apart at once")]
 pub enum Answer {
     /// A success: its first byte is here, and pins the candidate.
     Success {
@@ -59,6 +63,8 @@ pub enum Answer {
         timeouts: Timeouts,
         /// When the whole request must be over.
         deadline: Instant,
+        /// What is logged of the body, if that is.
+        logged: Option<Box<Attempted>>,
     },
     /// A refusal by the provider, in the client's own dialect.
     Refusal {
@@ -133,7 +139,8 @@ pub(crate) async fn attempt(
             tokio::time::sleep(backoff(before)).await;
         }
         let timeouts = candidate.provider.timeouts.with(resolution.timeouts);
-        if number > 0 && exchange.request.arrived.elapsed() >= timeouts.total {
+        if exchange.request.arrived.elapsed() >= timeouts.total {
+            worst = worst.or_else(|| Some(used_up(timeouts.total)));
             break;
         }
         // others may have found out in the meantime that it must not be asked
@@ -241,7 +248,8 @@ async fn once(
     let Prepared { request, strip_usage, back } = prepared;
     let name = &*candidate.provider.name;
     let deadline = Instant::from_std(exchange.request.arrived) + timeouts.total;
-    let first_byte_by = (Instant::now() + timeouts.first_byte).min(deadline);
+    let began = Instant::now();
+    let first_byte_by = (began + timeouts.first_byte).min(deadline);
     let late = || {
         let waited = if first_byte_by == deadline {
             ("in all", timeouts.total)
@@ -250,18 +258,25 @@ async fn once(
         };
         let message =
             format!("provider {name:?} did not answer within {} s ({})", seconds(waited.1), waited.0);
-        Failure::error(3, false, "timeout", GatewayError::UpstreamTimeout(message))
+        let failure = Failure::error(3, false, "timeout", GatewayError::UpstreamTimeout(message));
+        // what a slow upload or another candidate took is not this one's fault
+        let had_its_time = first_byte_by - began >= timeouts.first_byte.min(timeouts.total) / 2;
+        if had_its_time { failure } else { failure.blaming(Blame::None) }
     };
     guard.trying(request.body().sent());
     let id = (exchange.request.id, number);
     let mut logged = Attempted::begin(&shared.logs, id, candidate, &request, shared.clock.now());
-    let Some(sending) = shared.routing.clients.request(timeouts.connect, request) else {
+    let proxy = candidate.provider.proxy.as_ref();
+    let Some(sending) = shared.routing.clients.request(timeouts.connect, proxy, request) else {
         let error = GatewayError::Upstream("no client for this provider".to_owned());
         return Err(Failure::error(0, false, "unprepared", error).blaming(Blame::None));
     };
     let sent = tokio::time::timeout_at(first_byte_by, sending).await;
     let response = sent.map_err(|_| late())?.map_err(|error| unreachable_failure(name, &error, timeouts))?;
-    let (head, mut rest) = response.into_parts();
+    let (mut head, mut rest) = response.into_parts();
+    if candidate.credential.is_some() {
+        hide_account(&mut head.headers);
+    }
     if let Some(logged) = &mut logged {
         logged.answered(head.status);
     }
@@ -269,6 +284,7 @@ async fn once(
         let by = first_byte_by.min(Instant::now() + ERROR_BODY_TIME);
         let body = tokio::time::timeout_at(by, Limited::new(rest, ERROR_BODY).collect()).await;
         let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes);
+        let body = body.filter(|body| !shows_credential(candidate, &head.headers, body));
         if let (Some(logged), Some(body)) = (&mut logged, &body) {
             logged.refused(body);
         }
@@ -286,7 +302,21 @@ async fn once(
             None => break None,
         }
     };
-    Ok(Answer::Success { head, first, rest, strip_usage, back, timeouts, deadline })
+    if first.is_none() && head.status != StatusCode::NO_CONTENT {
+        let message = format!("provider {name:?} ended its answer before the first byte");
+        return Err(Failure::error(2, true, "broken", GatewayError::Upstream(message)));
+    }
+    let logged = logged.and_then(Attempted::succeeded);
+    Ok(Answer::Success { head, first, rest, strip_usage, back, timeouts, deadline, logged })
+}
+
+/// The time for a request was over before anybody was asked.
+fn used_up(total: Duration) -> Box<Failure> {
+    let message = format!(
+        "the {} s that the request may take in all were used up before a provider could be asked",
+        seconds(total)
+    );
+    Failure::error(0, false, "timeout", GatewayError::UpstreamTimeout(message)).blaming(Blame::None)
 }
 
 fn seconds(duration: Duration) -> String {
@@ -341,6 +371,17 @@ fn root(error: &dyn Error) -> String {
     cause.to_string()
 }
 
+/// Whether the body of a refusal has to end here, since it shows a secret that is not the client's.
+fn shows_credential(candidate: &Candidate, headers: &HeaderMap, body: &[u8]) -> bool {
+    let Some(credential) = &candidate.credential else { return false };
+    let shows = credential::shows(credential, headers, body);
+    if shows {
+        let (provider, credential) = (&*candidate.provider.name, &*credential.name);
+        tracing::warn!(provider, credential, "a refusal that may show the credential is not passed on");
+    }
+    shows
+}
+
 /// What a status other than success means, as chapter 6.2 of the specification has it. It counts also
 /// where the explanation that belongs to it did not arrive.
 fn refusal(
@@ -353,8 +394,13 @@ fn refusal(
     let name = &*candidate.provider.name;
     let (status, own_key) = (head.status, candidate.credential.is_none());
     let retry_after = retry_after(&head.headers);
+    let is_page = !is_json(&head.headers);
     // a proxy's page is not in the client's dialect
-    let body = body.filter(|_| is_json(&head.headers));
+    let body = body.filter(|_| !is_page);
+    // Google's way to say 401
+    let is_called_invalid = status == StatusCode::BAD_REQUEST
+        && !own_key
+        && body.as_ref().is_some_and(|body| credential::is_called_invalid(body));
     let body = if from == exchange.request.dialect {
         body
     } else {
@@ -365,15 +411,20 @@ fn refusal(
     let dead = Blame::Credential(HealthState::AuthDead, REFUSED_FOR);
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if own_key => Ok(answer),
-        StatusCode::UNAUTHORIZED => {
+        status if status == StatusCode::UNAUTHORIZED || is_called_invalid => {
             // the provider's own words would show part of a credential that is not the client's
             let credential = candidate.credential.as_ref().map_or("", |credential| &*credential.name);
             let message = format!(
-                "provider {name:?} refused the gateway's credential {credential:?} (401): its operator has to renew it"
+                "provider {name:?} refused the gateway's credential {credential:?} ({}): its operator has to renew it",
+                status.as_u16()
             );
             Err(Failure::error(1, false, "unauthorized", GatewayError::Upstream(message)).blaming(dead))
         }
-        StatusCode::FORBIDDEN => Err(Failure::new(4, false, "forbidden", Ok(answer)).blaming(dead)),
+        StatusCode::FORBIDDEN => {
+            // the page is a firewall's, which may mind no more than what this one request holds
+            let blame = if is_page { Blame::None } else { dead };
+            Err(Failure::new(4, false, "forbidden", Ok(answer)).blaming(blame))
+        }
         StatusCode::TOO_MANY_REQUESTS => {
             let time = retry_after.unwrap_or(LIMITED_FOR).min(LIMITED_AT_MOST);
             let limited = Blame::Credential(HealthState::RateLimited, time);
@@ -400,6 +451,7 @@ fn translated(exchange: &Exchange, from: Dialect, head: &mut response::Parts, bo
         message: &report.message,
         param: report.param.as_deref(),
         request_id: &request.id.to_string(),
+        module: None,
     };
     own_json(head);
     Some(encode(request.dialect, &facts))

@@ -2,6 +2,7 @@
 //!
 //! The rule that matters most: a key of ours, in whatever state, must never travel to a provider.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -46,6 +47,27 @@ pub struct OwnKey {
     pub tenant: Arc<str>,
 }
 
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remote {
+    /// From the other end of its connection, if that is known. Nothing that its headers say is believed.
+    Connection(Option<IpAddr>),
+    /// From there, as a proxy says whose word is taken.
+    Forwarded(IpAddr),
+    /// From some client of that proxy, which does not say of which.
+    Proxy(IpAddr),
+}
+
+impl Remote {
+    /// The address that stands for the client.
+    pub const fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Connection(address) => address,
+            Self::Forwarded(address) | Self::Proxy(address) => Some(address),
+        }
+    }
+}
+
 /// Who asks.
 #[derive(Clone, Debug)]
 pub enum Caller {
@@ -73,12 +95,12 @@ pub fn authenticate(
     snapshot: &Snapshot,
     access: Access,
     key: Option<PresentedKey>,
-    headers: &HeaderMap,
+    (remote, headers): (Remote, &HeaderMap),
     now: Timestamp,
 ) -> Result<Caller, GatewayError> {
     let open = access.loopback && snapshot.is_keyless();
     if open {
-        refuse_strangers(headers)?;
+        refuse_strangers(remote, headers)?;
     }
     let Some(key) = key.filter(|key| !key.secret.expose().trim().is_empty()) else {
         return if open { Ok(Caller::Open) } else { Err(refused(MISSING)) };
@@ -116,15 +138,9 @@ fn refused(message: &str) -> GatewayError {
 
 /// In open mode the only guard is that the caller is on this machine. A web page in a browser on this
 /// machine is not meant by that, whether it calls directly or through a name it made point here; nor is
-/// anyone who comes through a proxy on this machine.
-fn refuse_strangers(headers: &HeaderMap) -> Result<(), GatewayError> {
-    let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip"];
-    if let Some(header) = forwarded.iter().find(|name| headers.contains_key(**name)) {
-        return Err(GatewayError::Forbidden(format!(
-            "open mode does not serve callers behind a proxy ({header} is set): create keys for them \
-             (`penstock key create`)"
-        )));
-    }
+/// anyone who comes through a proxy on this machine, unless that is trusted and says that the caller is.
+fn refuse_strangers(remote: Remote, headers: &HeaderMap) -> Result<(), GatewayError> {
+    refuse_forwarded(remote, headers)?;
     let text = |name| headers.get(name).map(|value: &http::HeaderValue| value.to_str().unwrap_or("?"));
     if let Some(origin) = text(ORIGIN)
         && !origin.split_once("://").is_some_and(|(_, authority)| is_local(authority))
@@ -145,6 +161,24 @@ fn refuse_strangers(headers: &HeaderMap) -> Result<(), GatewayError> {
     Ok(())
 }
 
+fn refuse_forwarded(remote: Remote, headers: &HeaderMap) -> Result<(), GatewayError> {
+    let why = match remote {
+        Remote::Forwarded(address) if address.is_loopback() => return Ok(()),
+        Remote::Forwarded(address) => format!("this one is {address}"),
+        Remote::Proxy(address) => format!("{address} does not say for whom it asks"),
+        Remote::Connection(_) => {
+            let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip"];
+            match forwarded.iter().find(|name| headers.contains_key(**name)) {
+                Some(header) => format!("{header} is set"),
+                None => return Ok(()),
+            }
+        }
+    };
+    Err(GatewayError::Forbidden(format!(
+        "open mode does not serve callers behind a proxy ({why}): create keys for them (`penstock key create`)"
+    )))
+}
+
 fn is_local(authority: &str) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -152,7 +186,7 @@ fn is_local(authority: &str) -> bool {
     };
     host.eq_ignore_ascii_case("localhost")
         || host.to_ascii_lowercase().ends_with(".localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

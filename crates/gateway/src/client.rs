@@ -1,5 +1,7 @@
 //! The pooled HTTP clients and the bodies they send.
 
+mod proxy;
+
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::io::IoSlice;
@@ -14,11 +16,14 @@ use bytes::{Buf, Bytes};
 use http::Uri;
 use http_body::{Body, Frame, SizeHint};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use penstock_core::ProxyUrl;
 use rustls::{ClientConfig, RootCertStore};
 use tower_service::Service;
+
+use self::proxy::Through;
 
 /// What one connection reads ahead at the most: what a client who does not read makes pile up.
 const READ_AHEAD: usize = 64 << 10;
@@ -109,47 +114,88 @@ impl Buf for Slices {
     }
 }
 
-pub(crate) type HttpClient = Client<Timed<HttpsConnector<HttpConnector>>, Pieces>;
+type HttpClient<C> = Client<Timed<HttpsConnector<C>>, Pieces>;
 
-/// One client, with its own pool, for each connect timeout that is or was in use: requests may still be on
-/// their way with one that no configuration names any more.
+/// What connections are told apart by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// Until a connection stands.
+    pub(crate) connect_timeout: Duration,
+    /// The proxy it goes through, if any.
+    pub(crate) proxy: Option<Arc<ProxyUrl>>,
+}
+
+/// One client, with its own pool, for each way that is or was in use: requests may still be on their way with one
+/// that no configuration names any more. What goes through one proxy never shares a connection with the rest.
 #[derive(Debug)]
 pub(crate) struct Clients {
     tls: ClientConfig,
-    clients: ArcSwap<HashMap<Duration, HttpClient>>,
+    pools: ArcSwap<Pools>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Pools {
+    direct: HashMap<Duration, HttpClient<HttpConnector>>,
+    /// A handful.
+    proxied: Vec<(Duration, Arc<ProxyUrl>, HttpClient<Through>)>,
+}
+
+impl Pools {
+    fn through(&self, timeout: Duration, proxy: &Arc<ProxyUrl>) -> Option<&HttpClient<Through>> {
+        let is_it = |known: &Arc<ProxyUrl>| Arc::ptr_eq(known, proxy) || known == proxy;
+        let found = self.proxied.iter().find(|(known, through, _)| *known == timeout && is_it(through));
+        found.map(|(_, _, client)| client)
+    }
+
+    fn add(&mut self, Way { connect_timeout, proxy }: Way, tls: &ClientConfig) {
+        match proxy {
+            None if !self.direct.contains_key(&connect_timeout) => {
+                let client = client(tls, http_connector(), connect_timeout);
+                self.direct.insert(connect_timeout, client);
+            }
+            Some(proxy) if self.through(connect_timeout, &proxy).is_none() => {
+                let connector = secured(tls, http_connector());
+                if let Some(through) = Through::new(Arc::clone(&proxy), connector) {
+                    self.proxied.push((connect_timeout, proxy, client(tls, through, connect_timeout)));
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Clients {
-    /// Clients for these connect timeouts.
-    pub(crate) fn new(connect_timeouts: impl IntoIterator<Item = Duration>) -> Self {
-        let clients = Self { tls: tls(), clients: ArcSwap::default() };
-        clients.cover(connect_timeouts);
+    /// Clients for these ways.
+    pub(crate) fn new(ways: impl IntoIterator<Item = Way>) -> Self {
+        let clients = Self { tls: tls(), pools: ArcSwap::default() };
+        clients.cover(ways);
         clients
     }
 
     /// Adds clients for what is new among these.
-    pub(crate) fn cover(&self, connect_timeouts: impl IntoIterator<Item = Duration>) {
-        let known = self.clients.load();
-        let new = connect_timeouts.into_iter().filter(|timeout| !known.contains_key(timeout));
-        let new: Vec<_> = new.map(|timeout| (timeout, client(self.tls.clone(), timeout))).collect();
-        if !new.is_empty() {
-            self.clients.rcu(|known| {
-                known
-                    .iter()
-                    .chain(new.iter().map(|(k, v)| (k, v)))
-                    .map(|(k, v)| (*k, v.clone()))
-                    .collect::<HashMap<_, _>>()
-            });
-        }
+    pub(crate) fn cover(&self, ways: impl IntoIterator<Item = Way>) {
+        let ways: Vec<_> = ways.into_iter().collect();
+        self.pools.rcu(|known| {
+            let mut pools = Pools::clone(known);
+            for way in &ways {
+                pools.add(way.clone(), &self.tls);
+            }
+            pools
+        });
     }
 
-    /// The answer to a request, by the client for a connect timeout that was announced before.
+    /// The answer to a request, on a way that was announced before.
     pub(crate) fn request(
         &self,
         connect_timeout: Duration,
+        proxy: Option<&Arc<ProxyUrl>>,
         request: http::Request<Pieces>,
     ) -> Option<ResponseFuture> {
-        Some(self.clients.load().get(&connect_timeout)?.request(request))
+        let pools = self.pools.load();
+        Some(match proxy {
+            None => pools.direct.get(&connect_timeout)?.request(request),
+            Some(proxy) => pools.through(connect_timeout, proxy)?.request(request),
+        })
     }
 }
 
@@ -161,15 +207,21 @@ fn http_connector() -> HttpConnector {
     http
 }
 
-fn client(tls: ClientConfig, connect_timeout: Duration) -> HttpClient {
-    let http = http_connector();
-    let connector =
-        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);
+/// TLS where the address wants it.
+fn secured<C>(tls: &ClientConfig, connector: C) -> HttpsConnector<C> {
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
+    builder.enable_http1().wrap_connector(connector)
+}
+
+fn client<C>(tls: &ClientConfig, connector: C, connect_timeout: Duration) -> HttpClient<C>
+where
+    Timed<HttpsConnector<C>>: Connect + Clone,
+{
     Client::builder(TokioExecutor::new())
         .http1_max_buf_size(READ_AHEAD)
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
-        .build(Timed { connector, timeout: connect_timeout })
+        .build(Timed { connector: secured(tls, connector), timeout: connect_timeout })
 }
 
 /// The machine's own root certificates, else (a bare container has none) Mozilla's.
@@ -235,10 +287,10 @@ mod tests {
     async fn a_handshake_that_stalls_is_a_connect_timeout() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let timeout = Duration::from_millis(50);
-        let clients = Clients::new([timeout]);
+        let clients = Clients::new([Way { connect_timeout: timeout, proxy: None }]);
         let uri = format!("https://{}/", listener.local_addr().unwrap());
         let request = http::Request::get(uri).body(Pieces::new(Vec::new())).unwrap();
-        let error = clients.request(timeout, request).unwrap().await.unwrap_err();
+        let error = clients.request(timeout, None, request).unwrap().await.unwrap_err();
         assert!(error.is_connect(), "{error:?}");
     }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use penstock_core::{Dialect, RequestId};
-use penstock_dialects::errors::ErrorFacts;
+use penstock_dialects::errors::{ErrorFacts, ModuleFacts};
+use penstock_pipeline::Refusal;
 
 /// Every way in which the gateway itself refuses or fails. What an upstream says in the client's own
 /// dialect is no error here: it is passed on.
@@ -68,6 +69,9 @@ pub enum GatewayError {
         /// When somebody may be asked again.
         retry_after: Duration,
     },
+    /// A module refuses the request.
+    #[error("{}", .0.message)]
+    Module(Box<Refusal>),
     /// The gateway cannot take more at the moment.
     #[error("{0}")]
     Overloaded(String),
@@ -91,7 +95,7 @@ impl GatewayError {
     }
 
     /// Status, code and whether to try again.
-    pub const fn class(&self) -> Class {
+    pub fn class(&self) -> Class {
         let (status, code, retryable) = match self {
             Self::InvalidRequest { .. } => (400, "invalid_request", false),
             Self::Unauthenticated(_) => (401, "invalid_api_key", false),
@@ -105,16 +109,20 @@ impl GatewayError {
             Self::Upstream(_) => (502, "upstream_error", true),
             Self::Overloaded(_) => (503, "overloaded", true),
             Self::LeftAlone { .. } => (503, "upstream_unavailable", true),
+            Self::Module(refusal) => (refusal.status, "module_refused", refusal.retryable),
             Self::UpstreamTimeout(_) => (504, "upstream_timeout", true),
         };
         Class { status, code, retryable }
     }
 
     /// When the same request may be sent again, in seconds, where that is known.
-    pub const fn retry_after(&self) -> Option<u64> {
+    pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::LeftAlone { retry_after, .. } => {
-                Some(retry_after.as_secs().saturating_add(if retry_after.subsec_nanos() > 0 { 1 } else { 0 }))
+                Some(retry_after.as_secs().saturating_add(u64::from(retry_after.subsec_nanos() > 0)))
+            }
+            Self::Module(refusal) if refusal.more.contains_key("retry_after") => {
+                refusal.more["retry_after"].as_u64()
             }
             _ if self.class().status == 503 => Some(1),
             _ => None,
@@ -139,8 +147,18 @@ impl GatewayError {
     ) -> T {
         let (message, request_id) = (self.to_string(), id.to_string());
         let Class { status, code, .. } = self.class();
-        let facts =
-            ErrorFacts { status, code, message: &message, param: self.param(), request_id: &request_id };
+        let module = match self {
+            Self::Module(refusal) => Some(ModuleFacts { kind: &refusal.kind, more: &refusal.more }),
+            _ => None,
+        };
+        let facts = ErrorFacts {
+            status,
+            code: module.map_or(code, |module| module.kind),
+            message: &message,
+            param: self.param(),
+            request_id: &request_id,
+            module,
+        };
         encode(dialect, &facts)
     }
 }

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use penstock_core::canonical::CanonicalRequest;
 use penstock_core::{Dialect, Operation, RequestId, Timestamp};
 use penstock_dialects::codec::{DecodeError, codec};
-use penstock_dialects::envelope::{Envelope, MODEL_LIMIT};
+use penstock_dialects::envelope::{Envelope, MODEL_LIMIT, control_character};
 use penstock_dialects::may_hold_carrier;
 
 use crate::{Caller, GatewayError};
@@ -62,6 +62,23 @@ pub struct Exchange {
     /// Whether something in it may belong to another provider; see [`may_hold_carrier`].
     pub may_hold_carrier: bool,
     decoded: OnceLock<Result<CanonicalRequest, DecodeError>>,
+    /// The request as modules have left it, if there are any.
+    by_modules: Option<penstock_pipeline::Request>,
+}
+
+/// What decides who answers: a model, and who asks for it where and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The model.
+    pub model: &'a str,
+    /// The provider, where the path names one.
+    pub provider: Option<&'a str>,
+    /// The client's dialect.
+    pub dialect: Dialect,
+    /// What is asked for.
+    pub operation: Operation,
+    /// Who asks.
+    pub caller: &'a Caller,
 }
 
 impl Exchange {
@@ -74,16 +91,62 @@ impl Exchange {
             (Some(path), _) if path.model.len() > MODEL_LIMIT => {
                 return Err(GatewayError::invalid("the model in the path is longer than 1024 bytes"));
             }
-            (Some(path), _) => path.model.clone(),
+            (Some(path), _) => {
+                if let Some(found) = control_character(&path.model) {
+                    return Err(GatewayError::invalid(format!(
+                        "the model in the path holds the control character U+{:04X}: expected a name without one",
+                        u32::from(found)
+                    )));
+                }
+                path.model.clone()
+            }
             (None, Some(field)) => field.name.clone(),
             (None, None) => return Err(GatewayError::invalid("the request names no model")),
         };
         let may_hold_carrier = may_hold_carrier(&request.body);
-        Ok(Self { request, envelope, requested, may_hold_carrier, decoded: OnceLock::new() })
+        let (decoded, by_modules) = (OnceLock::new(), None);
+        Ok(Self { request, envelope, requested, may_hold_carrier, decoded, by_modules })
+    }
+
+    /// What decides who answers.
+    pub fn asked(&self) -> Asked<'_> {
+        Asked {
+            model: &self.requested,
+            provider: self.request.provider.as_deref(),
+            dialect: self.request.dialect,
+            operation: self.request.operation,
+            caller: &self.request.caller,
+        }
+    }
+
+    /// Takes what modules have made of the request.
+    pub(crate) fn take_edits(&mut self, request: &penstock_pipeline::Request) {
+        if request.model() != self.requested {
+            request.model().clone_into(&mut self.requested);
+        }
+        if request.edited().is_some() {
+            self.envelope.estimated_input = request.estimated_input();
+        }
+        self.by_modules = Some(request.clone());
+    }
+
+    /// Whether the client wants usage in a stream, where its dialect makes that a choice.
+    pub(crate) fn wants_stream_usage(&self) -> bool {
+        let codec = codec(self.request.dialect);
+        let request = self.canonical().ok();
+        codec.zip(request).is_none_or(|(codec, request)| codec.wants_stream_usage(request))
+    }
+
+    /// Whether a module has changed more than the model.
+    pub fn is_edited(&self) -> bool {
+        self.by_modules.as_ref().is_some_and(|request| request.edited().is_some())
     }
 
     /// The canonical request.
     pub fn canonical(&self) -> Result<&CanonicalRequest, GatewayError> {
+        if let Some(request) = &self.by_modules {
+            return request.canonical().map_err(|error| GatewayError::invalid(error.to_string()));
+        }
         let decode = || match codec(self.request.dialect) {
             Some(codec) => codec.decode_request(&self.request.body),
             None => Err(DecodeError::unsupported(self.request.dialect)),

@@ -7,6 +7,7 @@ use http::{HeaderMap, Response};
 use penstock_control::LiveSnapshot;
 use penstock_core::{Clock, Timestamp};
 use penstock_dialects::observe::Observed;
+use penstock_pipeline::Pipeline;
 use penstock_providers::ProviderTable;
 use penstock_storage::StorageAdapter;
 use tokio::sync::watch;
@@ -17,15 +18,17 @@ use crate::authenticate::{Access, authenticate};
 use crate::choose::{Chance, Circumstances, candidates};
 use crate::exchange::Exchange;
 use crate::logs::Logs;
+use crate::pipeline::{LivePipelines, Modules, Outcome};
 use crate::plan::{plan, unsupported};
 use crate::prepare::keep_forwarded;
-use crate::resolve::resolve;
+use crate::resolve::{Resolution, resolve};
 use crate::respond::{self, Ids};
 use crate::routing::LiveRouting;
 use crate::settle::Settling;
 use crate::stream::{About, AnswerBody, Reading, Wait, stopping};
+use crate::translate::Translation;
 use crate::{
-    Body, Caller, GatewayError, ListedModels, PresentedKey, Request, admit, models, pipeline, reserve,
+    Body, Caller, GatewayError, ListedModels, PresentedKey, Remote, Request, admit, models, pipeline, reserve,
 };
 
 /// What becomes of the provider's answer when its client hangs up.
@@ -62,6 +65,8 @@ pub struct Parts {
     pub settling: Settling,
     /// Where modules keep their state.
     pub storage: StorageAdapter,
+    /// The modules that run.
+    pub pipelines: Arc<LivePipelines>,
     /// Where requests hand in what is logged of them.
     pub logs: Logs,
     /// Options.
@@ -78,11 +83,12 @@ pub(crate) struct Shared {
     pub(crate) table: Arc<ProviderTable>,
     pub(crate) settling: Arc<Settling>,
     storage: StorageAdapter,
+    pub(crate) pipelines: Arc<LivePipelines>,
     pub(crate) logs: Logs,
     pub(crate) options: GatewayOptions,
     pub(crate) clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
 }
 
 impl std::fmt::Debug for Shared {
@@ -94,7 +100,7 @@ impl std::fmt::Debug for Shared {
 impl Gateway {
     /// A gateway of these parts.
     pub fn new(parts: Parts, clock: Arc<dyn Clock>) -> Self {
-        let Parts { live, routing, table, settling, storage, logs, options } = parts;
+        let Parts { live, routing, table, settling, storage, pipelines, logs, options } = parts;
         let (stop, _) = watch::channel(false);
         Self(Arc::new(Shared {
             live,
@@ -102,6 +108,7 @@ impl Gateway {
             table,
             settling: Arc::new(settling),
             storage,
+            pipelines,
             logs,
             options,
             clock,
@@ -119,9 +126,10 @@ impl Gateway {
     pub fn authenticate(
         &self,
         key: Option<PresentedKey>,
+        remote: Remote,
         headers: &HeaderMap,
     ) -> Result<Caller, GatewayError> {
-        authenticate(&self.0.live.current(), self.0.options.access, key, headers, self.now())
+        authenticate(&self.0.live.current(), self.0.options.access, key, (remote, headers), self.now())
     }
 
     /// The models that the caller may ask for.
@@ -132,6 +140,20 @@ impl Gateway {
     /// Where modules keep their state.
     pub fn storage(&self) -> &StorageAdapter {
         &self.0.storage
+    }
+
+    /// The modules that run.
+    pub fn pipelines(&self) -> &LivePipelines {
+        &self.0.pipelines
+    }
+
+    /// The modules that would run for a caller with these headers.
+    pub async fn pipeline_of(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+    ) -> Result<Arc<Pipeline>, GatewayError> {
+        pipeline::select(&self.0.pipelines, caller, headers).await
     }
 
     /// Where requests hand in what is logged of them.
@@ -161,14 +183,48 @@ impl Gateway {
     }
 
     async fn run(&self, request: Request, ids: &Ids) -> Result<Response<Body>, GatewayError> {
-        let shared = &*self.0;
         let mut exchange = Exchange::open(request)?;
-        pipeline::pre(&mut exchange)?;
-        let resolution = resolve(&exchange, &shared.routing.current(), &shared.settling.catalogue);
+        let mut modules = pipeline::enter(&self.0, &mut exchange).await?;
+        let answered = self.run_with(&mut modules, exchange, ids).await;
+        if let Err(error) = &answered {
+            modules.failed(error);
+        }
+        answered
+    }
+
+    /// Asks what the name stands for, and whether the caller may ask for it.
+    fn resolve(&self, exchange: &Exchange) -> Result<Resolution, GatewayError> {
+        let shared = &*self.0;
+        let resolution = resolve(exchange.asked(), &shared.routing.current(), &shared.settling.catalogue);
         let full_name = resolution.as_ref().ok().map(|resolution| resolution.full_name.as_str());
         // before an unknown name is answered with near ones: those may be none of this caller's business
-        admit::admit(&exchange, full_name)?;
+        admit::admit(exchange, full_name)?;
+        resolution
+    }
+
+    async fn run_with(
+        &self,
+        modules: &mut Modules,
+        mut exchange: Exchange,
+        ids: &Ids,
+    ) -> Result<Response<Body>, GatewayError> {
+        let shared = &*self.0;
+        let mut resolution = self.resolve(&exchange);
+        if modules.are_there() {
+            // a name that stands for nothing may be one that a module knows
+            if let Err(error @ GatewayError::Forbidden(_)) = resolution {
+                return Err(error);
+            }
+            let before = exchange.requested.clone();
+            if let Some(answer) = pipeline::pre(modules, &mut exchange).await {
+                return respond::by_module(modules, answer, &exchange, ids, &*shared.clock);
+            }
+            if exchange.requested != before {
+                resolution = self.resolve(&exchange);
+            }
+        }
         let resolution = resolution?;
+        let trace = pipeline::trace(modules, &exchange);
         let circumstances = Circumstances {
             caller: &exchange.request.caller,
             table: &shared.table,
@@ -192,12 +248,12 @@ impl Gateway {
         let answer = tokio::select! {
             answer = attempt(shared, (&exchange, &headers), planned, &resolution, &mut guard) => answer,
             _ = stop.wait_for(|stop| *stop) => {
-                guard.abandon(&Observed::default());
+                let _ = guard.abandon(&Observed::default());
                 return Err(stopping());
             }
         };
         match answer {
-            Ok(Answer::Success { head, first, rest, strip_usage, back, timeouts, deadline }) => {
+            Ok(Answer::Success { head, first, rest, strip_usage, back, timeouts, deadline, logged }) => {
                 guard.first_byte();
                 let about = About {
                     request_id: exchange.request.id,
@@ -206,9 +262,15 @@ impl Gateway {
                     provider: guard.provider_name(),
                 };
                 let wait = Wait::new(timeouts, deadline);
-                let reading = Reading::of(&head.headers, strip_usage, back.as_ref(), about.request_id);
-                let body = AnswerBody::new(about, reading, (first, rest), guard, wait, stop);
-                match back {
+                let own = (back.is_none() && modules.has_stream())
+                    .then(|| Translation::own(exchange.request.dialect, !strip_usage, &*shared.clock))
+                    .flatten();
+                let through = back.as_ref().or(own.as_ref());
+                let reading = Reading::of(&head.headers, strip_usage, through, about.request_id);
+                let modules = std::mem::take(modules);
+                let body =
+                    AnswerBody::new(about, reading, (first, rest), guard, wait, stop, modules).logged(logged);
+                let response = match back {
                     Some(back) if !body.is_stream() => respond::translated(head, body, back, ids).await,
                     back => {
                         let losses = back.as_ref().map_or(&[][..], |back| &back.losses);
@@ -221,11 +283,16 @@ impl Gateway {
                         );
                         Ok(respond::with_losses(response, losses))
                     }
-                }
+                };
+                response.map(|response| respond::with_trace(response, trace))
             }
             Ok(Answer::Refusal { head, body }) => {
                 guard.void();
-                Ok(respond::refusal(head, body, ids))
+                modules.finish(Outcome::Failed(
+                    head.status.as_u16(),
+                    format!("the provider answered {}", head.status),
+                ));
+                Ok(respond::with_trace(respond::refusal(head, body, ids), trace))
             }
             Err(error) => {
                 guard.void();

@@ -6,7 +6,6 @@ use penstock_providers::StreamUsage;
 
 use crate::choose::Candidate;
 use crate::exchange::Exchange;
-use crate::pipeline;
 
 /// What to do for one candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +31,10 @@ pub fn plan(exchange: &Exchange, candidate: &Candidate) -> Option<Plan> {
     let own = (request.operation == Operation::Generate).then_some(request.dialect);
     let translates =
         |dialect: &Dialect| own.is_some_and(|own| codec(own).is_some() && codec(*dialect).is_some());
-    if native && translates(&request.dialect) && exchange.may_hold_carrier {
+    if native && translates(&request.dialect) && (exchange.may_hold_carrier || exchange.is_edited()) {
         return Some(Plan::Translate { to: request.dialect });
     }
-    if native && !pipeline::touches_content(exchange) {
+    if native && !exchange.is_edited() {
         let ask_for_usage = own == Some(Dialect::OpenaiChat) && row.stream_usage == StreamUsage::Ask;
         return Some(Plan::Passthrough { ask_for_usage });
     }

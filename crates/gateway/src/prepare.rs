@@ -18,7 +18,8 @@ use crate::{Caller, GatewayError};
 /// Whether a header of the client ends here: it speaks of this hop, holds the key, or is ours. An
 /// answer that is compressed could not be observed, so `accept-encoding` ends here as well.
 pub(crate) fn ends_here(name: &HeaderName) -> bool {
-    matches!(
+    let ours = ["x-penstock-", "x-prxy-"].iter().any(|prefix| name.as_str().starts_with(prefix));
+    ours || matches!(
         name.as_str(),
         "authorization"
             | "x-api-key"
@@ -51,6 +52,41 @@ pub(crate) fn ends_here(name: &HeaderName) -> bool {
     )
 }
 
+/// Whether what stands between a client and this gateway sets a header: the client's address, who is logged in
+/// there and with what token, how the request came. An operator may set one for a provider all the same, since
+/// such a network may stand in front of the provider as well.
+fn is_of_the_clients_network(name: &HeaderName) -> bool {
+    let mut words = name.as_str().splitn(4, '-');
+    let mut word = || words.next().unwrap_or_default();
+    match (word(), word(), word()) {
+        // by products: Cloudflare, CloudFront, Fastly, Fly, Akamai, Tailscale, TLS terminators, WebLogic
+        ("cf" | "cloudfront" | "fastly" | "fly" | "akamai" | "tailscale", ..)
+        | ("ssl", "client", _)
+        | ("wl", "proxy", _)
+        // what nobody but a proxy says of a client
+        | ("cdn", "loop", _)
+        | ("client", "ip", _)
+        | ("true" | "proxy", "client", _)
+        | ("remote", "user" | "addr", _)
+        | ("x", "real" | "remote" | "original" | "rewrite" | "ssl" | "scheme" | "varnish", _)
+        | ("x", "client", "ip" | "cert")
+        | ("x", "cluster", "client")
+        | ("x", "request", "start")
+        // by products: Envoy, Akamai, Azure, App Engine, Netlify, Railway, Vercel
+        | ("x", "forwarded" | "envoy" | "akamai" | "azure" | "arr" | "appengine" | "nf" | "railway" | "vercel", _)
+        // by products, some of whose headers are for models
+        | ("x", "amz", "cf")
+        | ("x", "amzn", "trace" | "oidc" | "mtls" | "tls")
+        | ("x", "auth", "request")
+        | ("x", "cloud", "trace")
+        | ("x", "goog", "iap" | "authenticated")
+        | ("x", "ms", "token")
+        | ("x", "serverless", "authorization") => true,
+        ("x", "ms", "client") => name.as_str().starts_with("x-ms-client-principal"),
+        _ => false,
+    }
+}
+
 /// A request ready to be sent.
 #[derive(Debug)]
 pub struct Prepared {
@@ -75,7 +111,7 @@ pub struct Knowledge<'a> {
 
 /// Leaves of the client's headers those that go on to any provider.
 pub fn keep_forwarded(headers: &mut HeaderMap) {
-    remove(headers, ends_here);
+    remove(headers, |name| ends_here(name) || is_of_the_clients_network(name));
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use penstock_dialects::patch::json_string;
 use penstock_providers::Catalogue;
 
-use crate::exchange::Exchange;
+use crate::exchange::Asked;
 use crate::routing::{Member, Provider, Route, Routing};
 use crate::{Caller, GatewayError, OnLoss, TimeoutOverrides};
 
@@ -61,28 +61,28 @@ impl Resolution {
 /// Aliases come first, before a route of the requested name: the first that matches. Where its target names
 /// nothing, the other aliases are asked about that, and so on.
 pub fn resolve(
-    exchange: &Exchange,
+    asked: Asked<'_>,
     routing: &Routing,
     catalogue: &Catalogue,
 ) -> Result<Resolution, GatewayError> {
-    let requested = exchange.requested.as_str();
-    if let Some(name) = &exchange.request.provider {
+    let requested = asked.model;
+    if let Some(name) = asked.provider {
         let provider = routing.provider(name).ok_or_else(|| unknown_provider(name, routing))?;
         return Resolution::direct(provider, requested);
     }
     let mut aliased = routing.aliased(requested).peekable();
     let found = if aliased.peek().is_none() {
-        named(requested, exchange, routing, catalogue)
+        named(requested, asked, routing, catalogue)
     } else {
-        aliased.find_map(|name| named(&name, exchange, routing, catalogue))
+        aliased.find_map(|name| named(&name, asked, routing, catalogue))
     };
-    found.unwrap_or_else(|| Err(unknown_model(exchange, routing, catalogue)))
+    found.unwrap_or_else(|| Err(unknown_model(asked, routing, catalogue)))
 }
 
 /// What a name without aliases stands for; `None` if it is nothing.
 fn named(
     name: &str,
-    exchange: &Exchange,
+    asked: Asked<'_>,
     routing: &Routing,
     catalogue: &Catalogue,
 ) -> Option<Result<Resolution, GatewayError>> {
@@ -95,9 +95,7 @@ fn named(
     {
         return Some(Resolution::direct(provider, model));
     }
-    let speaks = |provider: &&Arc<Provider>| {
-        provider.row.endpoint(exchange.request.operation, exchange.request.dialect).is_some()
-    };
+    let speaks = |provider: &&Arc<Provider>| provider.row.endpoint(asked.operation, asked.dialect).is_some();
     let serves = |provider: &&Arc<Provider>| provider.serves(&provider.unaliased(name), catalogue);
     let serving: Vec<_> = routing.providers().iter().filter(serves).collect();
     // configured providers stand first; among equals the one that needs no translation
@@ -120,10 +118,10 @@ fn unknown_provider(name: &str, routing: &Routing) -> GatewayError {
     }
 }
 
-fn unknown_model(exchange: &Exchange, routing: &Routing, catalogue: &Catalogue) -> GatewayError {
-    let requested = exchange.requested.as_str();
+fn unknown_model(asked: Asked<'_>, routing: &Routing, catalogue: &Catalogue) -> GatewayError {
+    let requested = asked.model;
     // what the caller may not use is none of its business
-    let allowed = |name: &str| match &exchange.request.caller {
+    let allowed = |name: &str| match asked.caller {
         Caller::User(principal) => principal.may_use(name),
         Caller::Open | Caller::OwnKey(_) => true,
     };

@@ -7,34 +7,46 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, response};
 use http_body::{Frame, SizeHint};
-use penstock_core::{Dialect, RequestId};
+use penstock_core::{Clock, Dialect, RequestId};
 use penstock_dialects::errors::encode;
 use penstock_dialects::loss::Loss;
+use penstock_pipeline::Answer;
 use tokio_util::task::TaskTracker;
 
+use crate::exchange::Exchange;
+use crate::pipeline::{self, Modules, Outcome};
 use crate::prepare::remove;
 use crate::stream::AnswerBody;
 use crate::translate::{self, Translation};
 use crate::{GatewayError, OnClientGone};
 
-/// Whether a header of a provider ends here: it speaks of that hop, or of that host.
+/// Whether a header of a provider ends here: it speaks of that hop, or of that host, or of the web pages that
+/// may read it, which is not the provider's to say.
 fn ends_here(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection"
-            | "transfer-encoding"
-            | "keep-alive"
-            | "upgrade"
-            | "trailer"
-            | "set-cookie"
-            | "alt-svc"
-            | "strict-transport-security"
-            | "server"
-            | "via"
-            | "date"
-            | "nel"
-            | "report-to"
-    )
+    name.as_str().starts_with("access-control-")
+        || matches!(
+            name.as_str(),
+            "connection"
+                | "transfer-encoding"
+                | "keep-alive"
+                | "upgrade"
+                | "trailer"
+                | "set-cookie"
+                | "alt-svc"
+                | "strict-transport-security"
+                | "server"
+                | "via"
+                | "date"
+                | "nel"
+                | "report-to"
+        )
+}
+
+/// Removes what names the account that pays: with the gateway's credential it is not the client's.
+pub(crate) fn hide_account(headers: &mut HeaderMap) {
+    for name in ["openai-organization", "openai-project", "anthropic-organization-id"] {
+        headers.remove(name);
+    }
 }
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -151,6 +163,63 @@ pub(crate) async fn translated(
     head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let response = from_upstream(head, Body::Whole(Some(body)), ids);
     Ok(with_losses(response, &back.losses))
+}
+
+/// Says in a header who answered out of a cache.
+const X_PENSTOCK_CACHE: HeaderName = HeaderName::from_static("x-penstock-cache");
+
+/// The response that a module gives.
+pub(crate) fn by_module(
+    modules: &mut Modules,
+    answer: Answer,
+    exchange: &Exchange,
+    ids: &Ids,
+    clock: &dyn Clock,
+) -> Result<Response<Body>, GatewayError> {
+    let (module, mut given) = match answer {
+        Answer::Refused(refusal) => return Err(GatewayError::Module(Box::new(refusal))),
+        Answer::Response { module, response } => (module, *response),
+    };
+    let dialect = exchange.request.dialect;
+    let Some(way) = Translation::own(dialect, exchange.wants_stream_usage(), clock) else {
+        return Err(GatewayError::Unsupported(format!(
+            "module {module:?} answered this request, and this version cannot write answers in {dialect}"
+        )));
+    };
+    if given.id.is_empty() {
+        given.id = ids.request.to_string();
+    }
+    if given.model.is_empty() {
+        given.model.clone_from(&exchange.requested);
+    }
+    let run = modules.run();
+    let is_stream = run.is_some_and(|run| run.request().is_stream());
+    let is_cached = run.is_some_and(|run| {
+        let mut metadata = run.metadata().iter();
+        metadata.any(|(key, value)| {
+            key.starts_with("cache.") && key.strip_suffix(".hit").is_some() && *value == true
+        })
+    });
+    let trace = pipeline::trace(modules, exchange);
+    let mut response = Response::new(Body::Whole(Some(way.given(&given, is_stream))));
+    let headers = response.headers_mut();
+    let kind = if is_stream { "text/event-stream" } else { "application/json" };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, PRIVATE);
+    if let Some(name) = HeaderValue::from_str(&module).ok().filter(|_| is_cached) {
+        headers.insert(X_PENSTOCK_CACHE, name);
+    }
+    ids.stamp(headers);
+    modules.finish(Outcome::Given(penstock_pipeline::Response::new(given)));
+    Ok(with_trace(response, trace))
+}
+
+/// Says in a header what modules did, where somebody may know.
+pub(crate) fn with_trace(mut response: Response<Body>, trace: Option<HeaderValue>) -> Response<Body> {
+    if let Some(trace) = trace {
+        response.headers_mut().insert(pipeline::TRACE, trace);
+    }
+    response
 }
 
 /// Says in a header what a translation could not carry.

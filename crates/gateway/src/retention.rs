@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use penstock_control::{
-    ControlError, ControlStore, InstanceSettings, Lease, LiveSnapshot, LogQuery, Pruned, Retention,
+    ControlError, ControlStore, InstanceSettings, Lease, LiveSnapshot, Pruned, Retention,
 };
 use penstock_core::{Clock, Timestamp};
 use penstock_storage::StorageAdapter;
@@ -138,8 +138,7 @@ impl Keeper {
         if size <= most {
             return Ok(());
         }
-        let oldest = self.store.logs(&LogQuery { limit: 1, ..LogQuery::default() }).await?;
-        let Some((oldest, _)) = oldest.rows.first() else {
+        let Some(oldest) = self.store.oldest_log().await? else {
             tracing::warn!(
                 size,
                 most,
@@ -148,8 +147,8 @@ impl Keeper {
             );
             return Ok(());
         };
-        let covered = (self.clock.now().0 - oldest.at.0).max(0);
-        let before = Timestamp(oldest.at.0 + covered / SHARE + 1);
+        let covered = (self.clock.now().0 - oldest.0).max(0);
+        let before = Timestamp(oldest.0 + covered / SHARE + 1);
         tracing::info!(size, most, "the database is too large: the oldest logs go");
         self.prune(&Retention { logs_before: Some(before), limit: CHUNK, ..Retention::default() }).await?;
         self.remove_blobs(before).await;

@@ -12,6 +12,7 @@ use penstock_control::journal::{Journal, Ticket};
 use penstock_control::{Settlement, SettlerHandle};
 use penstock_core::{Ended, Operation, Usage, UsageSource, Usd};
 use penstock_dialects::observe::Observed;
+use penstock_pipeline::Owed;
 use penstock_providers::Catalogue;
 
 use crate::choose::Candidate;
@@ -138,19 +139,22 @@ impl SettleGuard {
 
     /// Nobody reads on: the client has gone, or this process is ending the request itself. If no provider
     /// can have seen the request, nothing is owed.
-    pub fn abandon(&mut self, observed: &Observed) {
+    pub fn abandon(&mut self, observed: &Observed) -> Option<Owed> {
         if !self.sent.load(Ordering::Relaxed) {
-            return self.void();
+            self.void();
+            return None;
         }
-        let stopping = self.settling.stopping.load(Ordering::Relaxed);
-        self.settle(observed, if stopping { Ended::Interrupted } else { Ended::ClientGone });
+        self.settle(observed, self.gone())
     }
 
-    /// Notes the end. Later calls do nothing.
-    pub fn settle(&mut self, observed: &Observed, ended: Ended) {
-        let Some(mut ticket) = self.ticket.take() else {
-            return;
-        };
+    /// How a request ends that nobody reads on.
+    pub fn gone(&self) -> Ended {
+        if self.is_stopping() { Ended::Interrupted } else { Ended::ClientGone }
+    }
+
+    /// Notes the end, and says what is owed. Later calls do nothing.
+    pub fn settle(&mut self, observed: &Observed, ended: Ended) -> Option<Owed> {
+        let mut ticket = self.ticket.take()?;
         let (usage, source) = usage(&self.draft, observed, ended);
         let settlement = Settlement {
             usage,
@@ -168,7 +172,15 @@ impl SettleGuard {
         }
         count(&settlement, &self.provider.meters);
         self.correct_budget(&settlement);
+        let owed = Owed {
+            provider: Arc::clone(&settlement.provider),
+            model: Arc::clone(&settlement.model),
+            usage: settlement.usage,
+            source: settlement.source,
+            cost: settlement.cost,
+        };
         self.settling.settler.submit(settlement, ticket);
+        Some(owed)
     }
 }
 

@@ -8,6 +8,8 @@
 //!
 //! The settlement is written before the bytes that end the answer are handed on.
 
+mod wait;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -18,6 +20,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
+use penstock_core::canonical::CanonicalChunk;
 use penstock_core::{Dialect, Ended, RequestId};
 use penstock_dialects::codec::StreamError;
 use penstock_dialects::errors::encode_event;
@@ -25,12 +28,16 @@ use penstock_dialects::observe::Observer;
 use penstock_dialects::sse::{Block, Splitter};
 use penstock_dialects::strip_usage;
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
+use self::wait::Late;
+pub(crate) use self::wait::Wait;
+use crate::GatewayError;
+use crate::logs::Attempted;
+use crate::pipeline::{Modules, Outcome, Recorded};
 use crate::respond::BodyError;
 use crate::settle::SettleGuard;
 use crate::translate::{TranslatedStream, Translation};
-use crate::{GatewayError, Timeouts};
 
 /// What an answer has to know of its request.
 #[derive(Clone, Debug)]
@@ -89,8 +96,25 @@ pub struct AnswerBody {
     wait: Wait,
     stop: watch::Receiver<bool>,
     over: bool,
+    /// What is logged of it, if that is.
+    logged: Option<Box<Attempted>>,
     /// Why it was ended before its end.
     broken: Option<GatewayError>,
+    /// The modules of the request.
+    modules: Modules,
+    /// What goes on once modules have seen what arrived.
+    behind: Option<Behind>,
+}
+
+/// What waits for modules to have seen the pieces of a stream.
+#[derive(Debug)]
+struct Behind {
+    /// The bytes that the pieces were read from, where they pass: no module may change them.
+    original: Option<Bytes>,
+    /// Whether they could be read to the end.
+    read: Result<(), StreamError>,
+    /// Whether it was the end of the body.
+    is_end: bool,
 }
 
 impl AnswerBody {
@@ -102,9 +126,39 @@ impl AnswerBody {
         guard: SettleGuard,
         wait: Wait,
         stop: watch::Receiver<bool>,
+        mut modules: Modules,
     ) -> Self {
         let observer = Observer::new(about.spoken);
-        Self { about, first, upstream, reading, observer, guard, wait, stop, over: false, broken: None }
+        if modules.reads_response() {
+            let is_readable = !matches!(reading, Reading::Opaque);
+            modules.record(Recorded::new(
+                about.spoken,
+                matches!(reading, Reading::Events { .. }),
+                is_readable,
+            ));
+        }
+        let (over, logged, broken, behind) = Default::default();
+        Self {
+            about,
+            first,
+            upstream,
+            reading,
+            observer,
+            guard,
+            wait,
+            stop,
+            over,
+            logged,
+            broken,
+            modules,
+            behind,
+        }
+    }
+
+    /// The same, which is logged as it passes.
+    pub(crate) fn logged(mut self, logged: Option<Box<Attempted>>) -> Self {
+        self.logged = logged;
+        self
     }
 
     /// Whether the bytes are the provider's own, one for one.
@@ -163,6 +217,13 @@ impl AnswerBody {
         complete: Ended,
     ) -> Poll<Option<Result<Bytes, BodyError>>> {
         while !self.over {
+            if self.modules.is_working() {
+                let chunks = std::task::ready!(self.modules.poll_worked(context));
+                if let Some(out) = self.seen(&chunks, complete) {
+                    return Poll::Ready(Some(Ok(out)));
+                }
+                continue;
+            }
             let arrived = match self.first.take() {
                 Some(first) => Some(Ok(first)),
                 None => match Pin::new(&mut self.upstream).poll_frame(context) {
@@ -172,6 +233,9 @@ impl AnswerBody {
                     Poll::Pending => return self.wait(context),
                 },
             };
+            if let (Some(logged), Some(Ok(piece))) = (&mut self.logged, &arrived) {
+                logged.answers(piece);
+            }
             self.wait.rest();
             if let Some(error) = self.overdue() {
                 return Poll::Ready(Some(self.break_off(&error)));
@@ -197,9 +261,21 @@ impl AnswerBody {
 
     /// What of `chunk` may go on now. The last of it is settled first.
     fn take(&mut self, chunk: Bytes, complete: Ended) -> Option<Bytes> {
+        self.modules.arrived(&chunk);
         let (out, broken) = match &mut self.reading {
             Reading::Events { splitter, strip_usage: strip, back } => {
                 let block = splitter.push(&chunk)?;
+                if let Some(back) = back.as_deref_mut().filter(|_| self.modules.has_stream()) {
+                    let (mut chunks, strip) = (Vec::new(), *strip);
+                    let read = see_block(&mut self.observer, back, &block, &mut chunks);
+                    self.behind = Some(Behind {
+                        original: original(&self.modules, back, block, strip),
+                        read,
+                        is_end: false,
+                    });
+                    self.modules.work(chunks);
+                    return None;
+                }
                 read_block(&mut self.observer, block, *strip, back.as_deref_mut())
             }
             Reading::Document => {
@@ -211,6 +287,11 @@ impl AnswerBody {
         if let Err(error) = broken {
             return Some(self.untranslatable(out, &error));
         }
+        self.pass(out, complete)
+    }
+
+    /// Lets `out` go on; the last of an answer is settled first.
+    fn pass(&mut self, out: Bytes, complete: Ended) -> Option<Bytes> {
         let last = match self.reading {
             Reading::Events { .. } => self.observer.observed().terminal,
             Reading::Document | Reading::Opaque => self.upstream.is_end_stream(),
@@ -223,6 +304,21 @@ impl AnswerBody {
 
     /// The provider has ended the body.
     fn end(&mut self, complete: Ended) -> Option<Bytes> {
+        if self.modules.has_stream()
+            && let Reading::Events { splitter, back: Some(back), strip_usage: strip } = &mut self.reading
+        {
+            let mut chunks = Vec::new();
+            let mut original = passes(&self.modules, back).then(Bytes::new);
+            let mut read = Ok(());
+            if let Some(block) = splitter.rest() {
+                read = see_block(&mut self.observer, back, &block, &mut chunks);
+                original = self::original(&self.modules, back, block, *strip);
+            }
+            let read = read.and_then(|()| back.read_end(&mut chunks));
+            self.behind = Some(Behind { original, read, is_end: true });
+            self.modules.work(chunks);
+            return None;
+        }
         self.over = true;
         let (mut out, mut ended) = (Bytes::new(), Ok(()));
         if let Reading::Events { splitter, strip_usage: strip, back } = &mut self.reading {
@@ -240,6 +336,25 @@ impl AnswerBody {
         }
         self.settle(complete);
         Some(out).filter(|out| !out.is_empty())
+    }
+
+    /// Modules have seen what arrived: it goes on as they left it.
+    fn seen(&mut self, chunks: &[CanonicalChunk], complete: Ended) -> Option<Bytes> {
+        let Behind { original, read, is_end } = self.behind.take()?;
+        let written = match &mut self.reading {
+            Reading::Events { back: Some(back), .. } if original.is_none() => back.write(chunks),
+            _ => Bytes::new(),
+        };
+        let out = original.unwrap_or(written);
+        self.over = is_end;
+        match read {
+            Err(error) => Some(self.untranslatable(out, &error)),
+            Ok(()) if is_end => {
+                self.settle(complete);
+                Some(out).filter(|out| !out.is_empty())
+            }
+            Ok(()) => self.pass(out, complete),
+        }
     }
 
     /// Ends a stream that cannot be read on, with an error behind what was read.
@@ -275,7 +390,9 @@ impl AnswerBody {
             Reading::Document => observed.finished,
             Reading::Opaque => true,
         };
-        self.guard.settle(observed, if whole { complete } else { Ended::Interrupted });
+        let ended = if whole { complete } else { Ended::Interrupted };
+        let owed = self.guard.settle(observed, ended);
+        self.modules.finish(Outcome::Answered { owed, ended });
     }
 
     /// The error for an answer that has to end although its provider goes on: a client that reads slowly
@@ -299,7 +416,8 @@ impl AnswerBody {
         if matches!(self.reading, Reading::Document) {
             self.observer.document_end();
         }
-        self.guard.settle(self.observer.observed(), Ended::Interrupted);
+        let owed = self.guard.settle(self.observer.observed(), Ended::Interrupted);
+        self.modules.finish(Outcome::Answered { owed, ended: Ended::Interrupted });
         match self.reading {
             Reading::Events { .. } => {
                 Ok(error.encode(self.about.dialect, self.about.request_id, encode_event))
@@ -345,6 +463,30 @@ fn read_block(
     }
 }
 
+/// Reads whole events for modules.
+fn see_block(
+    observer: &mut Observer,
+    back: &mut TranslatedStream,
+    block: &Block,
+    chunks: &mut Vec<CanonicalChunk>,
+) -> Result<(), StreamError> {
+    if block.whole {
+        observer.block(&block.bytes);
+    }
+    back.read(&block.bytes, chunks)
+}
+
+/// Whether a stream's bytes pass although modules see its pieces: those only look, and no dialect is between.
+fn passes(modules: &Modules, back: &TranslatedStream) -> bool {
+    !modules.edits_stream() && back.is_own()
+}
+
+/// The bytes as the client would have had them without modules, if they pass.
+fn original(modules: &Modules, back: &TranslatedStream, block: Block, strip: bool) -> Option<Bytes> {
+    let bytes = |block: Block| if strip && block.whole { strip_usage(block.bytes) } else { block.bytes };
+    passes(modules, back).then(|| bytes(block))
+}
+
 /// Two pieces as one; copied only where both have something.
 fn joined(one: Bytes, other: Bytes) -> Bytes {
     if one.is_empty() {
@@ -363,65 +505,6 @@ fn too_long(provider: &str, total: Duration) -> GatewayError {
     GatewayError::UpstreamTimeout(format!(
         "the answer of provider {provider:?} was not complete after {seconds} s in all"
     ))
-}
-
-/// Why waiting ended.
-enum Late {
-    Idle(Duration),
-    Total(Duration),
-    Stopping,
-}
-
-/// The clocks that run while nothing arrives. They cost nothing while something does.
-pub(crate) struct Wait {
-    timeouts: Timeouts,
-    deadline: Instant,
-    timer: Option<Pin<Box<Sleep>>>,
-    waiting: bool,
-    stopped: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
-}
-
-impl std::fmt::Debug for Wait {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Wait").field("waiting", &self.waiting).finish_non_exhaustive()
-    }
-}
-
-impl Wait {
-    pub(crate) fn new(timeouts: Timeouts, deadline: Instant) -> Self {
-        Self { timeouts, deadline, timer: None, waiting: false, stopped: None }
-    }
-
-    /// Something has arrived.
-    fn rest(&mut self) {
-        self.waiting = false;
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>, stop: &watch::Receiver<bool>) -> Poll<Late> {
-        if !std::mem::replace(&mut self.waiting, true) {
-            let until = (Instant::now() + self.timeouts.idle).min(self.deadline);
-            match &mut self.timer {
-                Some(timer) => timer.as_mut().reset(until),
-                None => self.timer = Some(Box::pin(tokio::time::sleep_until(until))),
-            }
-        }
-        let stopped = self.stopped.get_or_insert_with(|| {
-            let mut stop = stop.clone();
-            Box::pin(async move {
-                // a closed channel means the gateway is gone, which is a stop as well
-                drop(stop.wait_for(|stop| *stop).await);
-            })
-        });
-        if stopped.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Late::Stopping);
-        }
-        let Some(timer) = self.timer.as_mut() else {
-            return Poll::Pending;
-        };
-        std::task::ready!(timer.as_mut().poll(context));
-        let total = timer.deadline() >= self.deadline;
-        Poll::Ready(if total { Late::Total(self.timeouts.total) } else { Late::Idle(self.timeouts.idle) })
-    }
 }
 
 impl http_body::Body for AnswerBody {
@@ -447,7 +530,9 @@ impl Drop for AnswerBody {
             if matches!(self.reading, Reading::Document) {
                 self.observer.document_end();
             }
-            self.guard.abandon(self.observer.observed());
+            let ended = self.guard.gone();
+            let owed = self.guard.abandon(self.observer.observed());
+            self.modules.finish(Outcome::Answered { owed, ended });
         }
     }
 }

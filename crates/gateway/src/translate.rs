@@ -5,7 +5,7 @@
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
-use penstock_core::canonical::Origin;
+use penstock_core::canonical::{CanonicalChunk, CanonicalResponse, Origin};
 use penstock_core::{Clock, Dialect, RequestId};
 use penstock_dialects::codec::{Client, Codec, Encoded, StreamError, Target, codec};
 use penstock_dialects::loss::{Loss, LossKind};
@@ -172,6 +172,27 @@ impl Translation {
         Ok(body)
     }
 
+    /// The way of a stream through the canonical form and back into its own dialect, for modules that look at its
+    /// pieces.
+    pub(crate) fn own(dialect: Dialect, usage: bool, clock: &dyn Clock) -> Option<Self> {
+        codec(dialect)?;
+        let client = Client { created: clock.now().0 / 1_000, stream_usage: usage };
+        Some(Self { from: dialect, to: dialect, origin: Origin::of(dialect), client, losses: Vec::new() })
+    }
+
+    /// The answer of a module in the client's dialect: one document, or the stream that it would have been.
+    pub(crate) fn given(&self, response: &CanonicalResponse, is_stream: bool) -> Bytes {
+        let Some(to) = codec(self.to) else { return Bytes::new() };
+        if !is_stream {
+            return to.encode_response(response, &self.client).body;
+        }
+        let (mut encoder, mut out) = (to.stream_encoder(&self.client), BytesMut::new());
+        for chunk in penstock_pipeline::replay(response) {
+            encoder.chunk(&chunk, &mut out);
+        }
+        out.freeze()
+    }
+
     /// The translation of a stream.
     pub(crate) fn stream(&self, id: RequestId) -> Option<TranslatedStream> {
         let (from, to) = self.codecs()?;
@@ -179,7 +200,8 @@ impl Translation {
         let translator = StreamTranslator::new(decoder, to.stream_encoder(&self.client));
         let sampled = id.bits().is_multiple_of(VERIFIED);
         let verifier = if sampled { Verifier::new(self.to) } else { None };
-        Some(TranslatedStream { id, dialect: self.to, translator, verifier })
+        let is_own = self.from == self.to;
+        Some(TranslatedStream { id, dialect: self.to, is_own, translator, verifier })
     }
 }
 
@@ -188,6 +210,7 @@ impl Translation {
 pub(crate) struct TranslatedStream {
     id: RequestId,
     dialect: Dialect,
+    is_own: bool,
     translator: StreamTranslator,
     verifier: Option<Verifier>,
 }
@@ -198,6 +221,28 @@ impl TranslatedStream {
         let mut out = BytesMut::new();
         let taken = self.translator.block(block, &mut out);
         (self.written(out), taken)
+    }
+
+    /// Reads whole events for somebody who looks at their pieces; see [`StreamTranslator::read`].
+    pub(crate) fn read(&mut self, block: &[u8], chunks: &mut Vec<CanonicalChunk>) -> Result<(), StreamError> {
+        self.translator.read(block, chunks)
+    }
+
+    /// The provider has closed the stream; like [`Self::read`].
+    pub(crate) fn read_end(&mut self, chunks: &mut Vec<CanonicalChunk>) -> Result<(), StreamError> {
+        self.translator.read_end(chunks)
+    }
+
+    /// Whether the client speaks the provider's dialect.
+    pub(crate) const fn is_own(&self) -> bool {
+        self.is_own
+    }
+
+    /// Writes pieces that [`Self::read`] gave.
+    pub(crate) fn write(&mut self, chunks: &[CanonicalChunk]) -> Bytes {
+        let mut out = BytesMut::new();
+        self.translator.write(chunks, &mut out);
+        self.written(out)
     }
 
     /// The provider has closed the stream.

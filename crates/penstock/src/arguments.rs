@@ -43,6 +43,15 @@ pub(crate) struct SettingFlags {
     /// What keeps the control store: db or file [env: `PENSTOCK_PERSISTENCE`] [default: db].
     #[arg(long, global = true, value_name = "KIND")]
     pub(crate) persistence: Option<String>,
+    /// Modules that run for every request: `cost-guard,exact-cache` [env: `PENSTOCK_PIPE`] [default: none].
+    #[arg(long, global = true, value_name = "MODULES")]
+    pub(crate) pipe: Option<String>,
+    /// File with that list and its configuration in YAML [env: `PENSTOCK_PIPE_FILE`].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) pipe_file: Option<String>,
+    /// Folder of modules in TypeScript and JavaScript [env: `PENSTOCK_MODULES_DIR`] [default: ./modules].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) modules_dir: Option<String>,
     /// Largest request body [env: `PENSTOCK_MAX_BODY`] [default: 100MiB].
     #[arg(long, global = true, value_name = "SIZE")]
     pub(crate) max_body: Option<String>,
@@ -108,6 +117,9 @@ pub(crate) enum Command {
     /// Look at where modules keep their state.
     #[command(subcommand)]
     Storage(StorageCommand),
+    /// Make, list and try modules.
+    #[command(subcommand)]
+    Modules(ModulesCommand),
     /// Check the set-up and say in plain words what does not work; changes nothing.
     #[command(after_help = "Example: penstock doctor --json")]
     Doctor,
@@ -129,6 +141,30 @@ pub(crate) enum ConfigCommand {
     /// Print every setting, its value (secrets hidden) and where it comes from.
     #[command(after_help = "Example: PENSTOCK_PORT=9000 penstock config show")]
     Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModulesCommand {
+    /// List the modules that there are: name, version, hooks, source, state.
+    #[command(after_help = "Example: penstock modules list --modules-dir modules")]
+    List,
+    /// Make a module in TypeScript, and a test of it, in the folder of modules.
+    #[command(after_help = "Example: penstock modules new word-count")]
+    New {
+        /// Its name: small letters, digits and `-`.
+        name: String,
+    },
+    /// Run a module against recorded requests, with a storage that is gone afterwards.
+    #[command(after_help = "Exit status 1 if a hook fails.\n\n\
+                            Example: penstock modules test modules/word-count.ts --requests recorded.jsonl")]
+    Test {
+        /// The module: `modules/mine.ts`, or `modules/mine.ts#name` where the file has several.
+        file: PathBuf,
+        /// The requests, a line of JSON each: `{"request": …, "response"?: …}` in the canonical form; without it,
+        /// three samples.
+        #[arg(long, value_name = "FILE")]
+        requests: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -19,4 +19,4 @@ pub use auth::AuthScheme;
 pub use catalogue::{Catalogue, CatalogueModel};
 pub use error::TableError;
 pub use price::{Price, Tier};
-pub use table::{ProviderRow, ProviderTable, StreamUsage};
+pub use table::{ProviderRow, ProviderTable, ServedBy, StreamUsage};

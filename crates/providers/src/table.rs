@@ -28,6 +28,19 @@ pub enum StreamUsage {
     None,
 }
 
+/// How an operation is served that is asked for in some dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServedBy {
+    /// The provider, as it is asked.
+    Passthrough,
+    /// The provider, asked in this dialect.
+    Translation(Dialect),
+    /// The gateway itself.
+    Gateway,
+    /// Nobody.
+    Nobody,
+}
+
 /// One provider.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +100,20 @@ impl ProviderRow {
     /// The dialects in which the provider takes `operation`, in the order of the docs.
     pub fn dialects(&self, operation: Operation) -> impl Iterator<Item = Dialect> {
         self.endpoints.get(&operation).into_iter().flat_map(|paths| paths.keys().copied())
+    }
+
+    /// How the provider serves `operation` for a client that speaks `dialect`. It says what is meant to be, whether
+    /// or not this version has the translation.
+    pub fn serves_by(&self, operation: Operation, dialect: Dialect) -> ServedBy {
+        match operation {
+            // what may be used depends on the caller
+            Operation::ListModels => ServedBy::Gateway,
+            _ if self.endpoint(operation, dialect).is_some() => ServedBy::Passthrough,
+            Operation::CountTokens => ServedBy::Gateway,
+            Operation::Generate | Operation::Embed => {
+                self.dialects(operation).next().map_or(ServedBy::Nobody, ServedBy::Translation)
+            }
+        }
     }
 
     /// Whether the provider is taken to serve `model`, an upstream id.

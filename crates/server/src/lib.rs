@@ -4,11 +4,14 @@
 //! nothing about models or money. This is the only crate that knows the web framework.
 
 mod admin;
+mod cors;
 mod inference;
 mod listen;
 mod logged;
 mod models;
 mod ops;
+mod pipeline;
+mod remote;
 mod response;
 mod stall;
 
@@ -26,7 +29,9 @@ use tokio::sync::Semaphore;
 
 use admin::v1::Throttle;
 pub use admin::v1::openapi;
+pub use cors::CorsOrigins;
 pub use listen::{ListenOptions, serve};
+pub use remote::TrustedProxies;
 use response::RequestMeters;
 
 /// Bounds on what clients may send.
@@ -68,6 +73,10 @@ pub struct Parts {
     pub admin_key: Option<KeyDigest>,
     /// Whether cookies of the admin API may go over plain HTTP.
     pub insecure_cookies: bool,
+    /// Proxies whose word on where a request comes from is taken.
+    pub trusted_proxies: TrustedProxies,
+    /// The web pages that may call models, where any may.
+    pub cors: Option<CorsOrigins>,
     /// What is known of providers, to check what is saved against.
     pub table: Arc<ProviderTable>,
     /// Bounds.
@@ -82,6 +91,8 @@ pub(crate) struct State {
     pub(crate) parts: Parts,
     pub(crate) meters: RequestMeters,
     pub(crate) in_flight: AtomicUsize,
+    /// Requests of the admin API that are under way, which take no place among the others.
+    pub(crate) admin_in_flight: AtomicUsize,
     pub(crate) stopping: AtomicBool,
     pub(crate) throttle: Throttle,
     /// Places for logins at the same time, each of which takes memory and a thread.
@@ -113,15 +124,23 @@ impl Server {
             parts,
             meters: RequestMeters::default(),
             in_flight: AtomicUsize::new(0),
+            admin_in_flight: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             throttle: Throttle::default(),
             logins: Semaphore::new(LOGINS),
         });
+        let models = inference::router().merge(models::router()).merge(pipeline::router());
+        let models = match &state.parts.cors {
+            // the fallback first: what it answers is for browsers too, and it is what they ask for leave
+            Some(origins) => {
+                models.method_not_allowed_fallback(inference::method_not_allowed).layer(origins.layer())
+            }
+            None => models,
+        };
         let router = Router::new()
-            .merge(inference::router())
-            .merge(models::router())
+            .merge(models)
             .merge(ops::router())
-            .nest("/admin/v1", admin::v1::router())
+            .nest("/admin/v1", admin::v1::router(&state))
             .fallback(inference::not_found)
             .method_not_allowed_fallback(inference::method_not_allowed)
             .with_state(Arc::clone(&state));

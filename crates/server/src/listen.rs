@@ -1,11 +1,13 @@
 //! Accepts connections, and ends them in an orderly way.
 
+use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -16,12 +18,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tower_service::Service;
 
-use crate::Server;
 use crate::stall::Stalling;
+use crate::{Server, inference};
 
-/// Who is at the other end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+tokio::task_local! {
+    /// Who is at the other end of the connection whose task this is; in the request it would cost two allocations.
+    static PEER: SocketAddr;
+}
+
+/// The address at the other end of the connection over which the request came that is being answered.
+pub(crate) fn peer() -> Option<IpAddr> {
+    PEER.try_with(|peer| peer.ip().to_canonical()).ok()
+}
 
 /// What one connection holds of a request's head, and of an answer that its client does not read; also what is
 /// read at once of a body, so that a coding agent's turn comes in one piece and need not be put together.
@@ -75,13 +83,12 @@ pub async fn serve(
         while connections.try_join_next().is_some() {}
         match accepted.and_then(ready) {
             Ok((socket, peer)) => {
-                let connection = connection(&server, socket, Peer(peer), options);
-                let connection = graceful.watch(connection);
-                connections.spawn(async move {
+                let connection = graceful.watch(connection(&server, socket, options));
+                connections.spawn(PEER.scope(peer, async move {
                     if let Err(error) = connection.await {
                         tracing::debug!(%error, "a connection ended early");
                     }
-                });
+                }));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -104,17 +111,10 @@ fn ready((socket, peer): (TcpStream, SocketAddr)) -> io::Result<(TcpStream, Sock
 fn connection(
     server: &Server,
     socket: TcpStream,
-    peer: Peer,
     options: ListenOptions,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send + 'static {
-    let router = server.router.clone();
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        // asked for there alone, and extensions cost an allocation
-        if request.uri().path().starts_with("/admin/") {
-            request.extensions_mut().insert(peer);
-        }
-        router.clone().call(request.map(Body::new))
-    });
+    let server = server.clone();
+    let service = service_fn(move |request: Request<Incoming>| answer(server.clone(), request));
     http1::Builder::new()
         .timer(TokioTimer::new())
         .max_buf_size(BUFFER)
@@ -122,10 +122,23 @@ fn connection(
         .serve_connection(TokioIo::new(Stalling::new(socket, options.write_stall)), service)
 }
 
+/// Calls of models go straight to their handler, everything else through the router; with pages of other origins all
+/// do, since what browsers are told is laid around the handlers there.
+async fn answer(server: Server, request: Request<Incoming>) -> Result<Response, Infallible> {
+    let Server { state, mut router } = server;
+    let request = request.map(Body::new);
+    if state.parts.cors.is_none()
+        && let Some(asked) = inference::asked(request.method(), request.uri().path())
+    {
+        // in a box, since a connection keeps as much room as its largest answer needs
+        return Ok(Box::pin(inference::handle(state, asked, None, None, request)).await);
+    }
+    router.call(request).await
+}
+
 async fn finish(server: &Server, graceful: GracefulShutdown, drain: Duration) {
     server.state.stopping.store(true, Ordering::Relaxed);
-    let in_flight = || server.state.in_flight.load(Ordering::Relaxed);
-    tracing::info!(open = in_flight(), seconds = drain.as_secs(), "stopping: open requests may finish");
+    tracing::info!(open = open(server), seconds = drain.as_secs(), "stopping: open requests may finish");
     let finished = graceful.shutdown();
     tokio::pin!(finished);
     let drained = async {
@@ -137,7 +150,7 @@ async fn finish(server: &Server, graceful: GracefulShutdown, drain: Duration) {
     if tokio::time::timeout(drain, drained).await.is_ok() {
         return;
     }
-    tracing::warn!(open = in_flight(), "ending requests that did not finish in time");
+    tracing::warn!(open = open(server), "ending requests that did not finish in time");
     server.state.parts.gateway.end_streams();
     drop(tokio::time::timeout(LAST_WORDS, finished).await);
 }
@@ -147,8 +160,14 @@ async fn idle(server: &Server) {
     let mut quiet = 0;
     while quiet < QUIET_LOOKS {
         tokio::time::sleep(LOOK).await;
-        quiet = if server.state.in_flight.load(Ordering::Relaxed) == 0 { quiet + 1 } else { 0 };
+        quiet = if open(server) == 0 { quiet + 1 } else { 0 };
     }
+}
+
+/// Requests under way, those of the admin API among them.
+fn open(server: &Server) -> usize {
+    let state = &server.state;
+    state.in_flight.load(Ordering::Relaxed) + state.admin_in_flight.load(Ordering::Relaxed)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use penstock_gateway::{GatewayError, ListedModel};
 use serde_json::{Value, json};
 
 use crate::Shared;
-use crate::inference::{authenticate, gemini, plain_error};
+use crate::inference::{authenticate, gemini, plain_error, remote};
 
 /// `GET` lists and single models, `POST` is a call of Gemini's.
 pub(crate) fn router() -> Router<Shared> {
@@ -140,7 +140,8 @@ fn listed(
     model: Option<&str>,
     request: &extract::Request,
 ) -> Result<Value, GatewayError> {
-    let caller = authenticate(state, request.headers(), request.uri())?;
+    let remote = remote(state, request.headers());
+    let caller = authenticate(state, remote, request.headers(), request.uri())?;
     let shape = Shape::of(request.uri().path(), request.headers());
     let models = state.parts.gateway.models(&caller, provider)?;
     let Some(wanted) = model else {

@@ -1,5 +1,6 @@
 //! The gateway's body inside the framework's, counted while it is open.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -45,6 +46,8 @@ pub(crate) struct Entry {
     pub(crate) state: Shared,
     pub(crate) id: RequestId,
     pub(crate) arrived: Instant,
+    /// Where the request comes from.
+    pub(crate) client: Option<IpAddr>,
     pub(crate) dialect: Dialect,
     pub(crate) operation: Operation,
     pub(crate) status: u16,
@@ -60,7 +63,7 @@ impl Drop for Entry {
         let elapsed = self.arrived.elapsed();
         tracing::info!(
             target: "penstock::access",
-            request_id = %self.id, dialect = self.dialect.as_str(), operation = self.operation.as_str(),
+            request_id = %self.id, client = self.client.map(tracing::field::display), dialect = self.dialect.as_str(), operation = self.operation.as_str(),
             status = self.status, bytes = self.bytes, ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             "request"
         );

@@ -91,7 +91,7 @@ fn routing() -> Routing {
 /// Admits as the executor does: with the full name, if the model resolved to one.
 fn admitted(exchange: &Exchange) -> Result<(), GatewayError> {
     let routing = routing();
-    let resolution = resolve(exchange, &routing, &Catalogue::default());
+    let resolution = resolve(exchange.asked(), &routing, &Catalogue::default());
     admit(exchange, resolution.ok().map(|found| found.full_name).as_deref())
 }
 

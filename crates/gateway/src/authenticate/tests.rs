@@ -12,6 +12,8 @@ const OWN_KEYS: Access = Access { loopback: false, own_keys: true, admin_key: No
 const BOTH: Access = Access { loopback: true, own_keys: true, admin_key: None };
 const ALL: [Access; 4] = [NOBODY, LOOPBACK, OWN_KEYS, BOTH];
 
+const HERE: Remote = Remote::Connection(Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)));
+
 /// What became of a key.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
@@ -74,7 +76,7 @@ fn said(outcome: Result<Caller, GatewayError>) -> String {
 
 fn asks(snapshot: &Snapshot, access: Access, text: Option<&str>) -> String {
     let key = text.map(|text| key(text, AuthScheme::Bearer));
-    said(authenticate(snapshot, access, key, &HeaderMap::new(), NOW))
+    said(authenticate(snapshot, access, key, (HERE, &HeaderMap::new()), NOW))
 }
 
 #[test]
@@ -168,7 +170,7 @@ async fn a_key_works_until_the_very_moment_it_expires() {
         let (snapshot, secret) = made(fate).await;
         let at = |now| {
             let key = key(&secret, AuthScheme::XApiKey);
-            said(authenticate(&snapshot, NOBODY, Some(key), &HeaderMap::new(), Timestamp(now)))
+            said(authenticate(&snapshot, NOBODY, Some(key), (HERE, &HeaderMap::new()), Timestamp(now)))
         };
         assert_eq!(at(NOW.0 - 1), "user ada");
         assert_eq!((at(NOW.0).as_str(), at(i64::MAX).as_str()), (later, later), "{fate:?}");
@@ -210,7 +212,8 @@ async fn what_looks_like_a_key_of_ours_never_becomes_an_own_key() {
 #[test]
 fn equal_own_keys_are_one_tenant_and_the_tenant_does_not_tell_the_key() {
     let own = |text: &str, scheme, access| {
-        let caller = authenticate(&Snapshot::default(), access, Some(key(text, scheme)), &headers(&[]), NOW);
+        let caller =
+            authenticate(&Snapshot::default(), access, Some(key(text, scheme)), (HERE, &headers(&[])), NOW);
         let Ok(Caller::OwnKey(own)) = caller else { panic!("{caller:?}") };
         assert_eq!(own.key, key(text.trim(), scheme), "what goes on has no white space around it");
         assert!(!format!("{own:?}").contains(text.trim()), "{own:?}");
@@ -259,7 +262,7 @@ fn in_open_mode_neither_web_pages_nor_foreign_names_are_served() {
     ] {
         for text in [None, Some("dummy"), Some("sk-proj-abc")] {
             let key = text.map(|text| key(text, AuthScheme::Bearer));
-            let outcome = authenticate(&Snapshot::default(), LOOPBACK, key, &headers(&pairs), NOW);
+            let outcome = authenticate(&Snapshot::default(), LOOPBACK, key, (HERE, &headers(&pairs)), NOW);
             match refused {
                 None => assert!(outcome.is_ok(), "{pairs:?}: {outcome:?}"),
                 Some(why) => {
@@ -276,7 +279,13 @@ async fn a_key_is_enough_of_a_guard_for_web_pages() {
     let (snapshot, secret) = made(Fate::Live).await;
     let page = headers(&[("origin", "https://app.example"), ("host", "gateway.example")]);
     let asks = |access, text: Option<&str>| {
-        said(authenticate(&snapshot, access, text.map(|text| key(text, AuthScheme::Bearer)), &page, NOW))
+        said(authenticate(
+            &snapshot,
+            access,
+            text.map(|text| key(text, AuthScheme::Bearer)),
+            (HERE, &page),
+            NOW,
+        ))
     };
     assert_eq!(asks(LOOPBACK, Some(&secret)), "user ada");
     assert_eq!(asks(OWN_KEYS, Some("sk-proj-abc")), "own key sk-proj-abc");
@@ -288,7 +297,8 @@ fn the_admin_key_opens_no_call_and_goes_nowhere() {
     for access in [NOBODY, LOOPBACK, OWN_KEYS] {
         let access = Access { admin_key: Some(KeyDigest::of("an-admin-key")), ..access };
         let shown = Some(key(" an-admin-key ", AuthScheme::Bearer));
-        let refused = authenticate(&Snapshot::default(), access, shown, &headers(&[]), NOW).unwrap_err();
+        let refused =
+            authenticate(&Snapshot::default(), access, shown, (HERE, &headers(&[])), NOW).unwrap_err();
         assert!(refused.to_string().contains("this is the admin key"), "{refused}");
     }
 }
@@ -296,9 +306,28 @@ fn the_admin_key_opens_no_call_and_goes_nowhere() {
 #[test]
 fn open_mode_does_not_serve_whoever_comes_through_a_proxy() {
     for name in ["forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip"] {
-        let refused = authenticate(&Snapshot::default(), LOOPBACK, None, &headers(&[(name, "1.2.3.4")]), NOW)
-            .unwrap_err();
+        let refused =
+            authenticate(&Snapshot::default(), LOOPBACK, None, (HERE, &headers(&[(name, "1.2.3.4")])), NOW)
+                .unwrap_err();
         assert_eq!(refused.class().status, 403, "{name}");
         assert!(refused.to_string().contains(name), "{refused}");
+    }
+}
+
+#[test]
+fn open_mode_serves_whom_a_trusted_proxy_calls_a_caller_on_this_machine() {
+    let claims = headers(&[("x-forwarded-for", "127.0.0.1"), ("via", "1.1 nginx")]);
+    let asked = |remote| authenticate(&Snapshot::default(), LOOPBACK, None, (remote, &claims), NOW);
+    let at = |text: &str| text.parse::<IpAddr>().unwrap();
+    assert!(matches!(asked(Remote::Forwarded(at("127.0.0.1"))), Ok(Caller::Open)));
+    assert!(matches!(asked(Remote::Forwarded(at("::1"))), Ok(Caller::Open)));
+    for (remote, why) in [
+        (Remote::Forwarded(at("10.1.2.3")), "this one is 10.1.2.3"),
+        (Remote::Proxy(at("127.0.0.1")), "127.0.0.1 does not say for whom"),
+        (HERE, "x-forwarded-for is set"),
+    ] {
+        let refused = asked(remote).unwrap_err();
+        assert_eq!(refused.class().status, 403, "{remote:?}");
+        assert!(refused.to_string().contains(why), "{refused}");
     }
 }

@@ -47,7 +47,7 @@ fn chosen(
     (now, seed): (Timestamp, u128),
 ) -> Result<Vec<String>, GatewayError> {
     let catalogue = Catalogue::default();
-    let resolution = resolve(&Exchange::chat(requested), routing, &catalogue).unwrap();
+    let resolution = resolve(Exchange::chat(requested).asked(), routing, &catalogue).unwrap();
     let circumstances = Circumstances {
         caller,
         table: ProviderTable::builtin(),

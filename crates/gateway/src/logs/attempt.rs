@@ -11,13 +11,15 @@ use super::{Capture, Captured, Logs, Upstream};
 use crate::choose::Candidate;
 use crate::client::Pieces;
 
-/// A row in the making; handed in when this is dropped, however the attempt ends.
+/// A row in the making; handed in when this is dropped, however the attempt, or the answer that it began, ends.
 #[derive(Debug)]
-pub(crate) struct Attempted {
+pub struct Attempted {
     logs: Logs,
     /// Taken when it is handed in.
     row: Option<Upstream>,
     most: Option<usize>,
+    /// The answer's body as it passes, of an attempt that succeeded.
+    answer: Option<Capture>,
     began: Instant,
 }
 
@@ -29,7 +31,7 @@ impl Attempted {
         candidate: &Candidate,
         request: &Request<Pieces>,
         at: Timestamp,
-    ) -> Option<Self> {
+    ) -> Option<Box<Self>> {
         let wanted = logs.wanted();
         if !wanted.upstream {
             return None;
@@ -59,7 +61,8 @@ impl Attempted {
             body,
             response_body: None,
         };
-        Some(Self { logs: logs.clone(), row: Some(row), most: wanted.bodies, began: Instant::now() })
+        let (most, began) = (wanted.bodies, Instant::now());
+        Some(Box::new(Self { logs: logs.clone(), row: Some(row), most, answer: None, began }))
     }
 
     /// The head of the answer is there.
@@ -67,6 +70,19 @@ impl Attempted {
         if let Some(row) = &mut self.row {
             row.status = status.as_u16();
             row.latency_ms = millis(self.began);
+        }
+    }
+
+    /// It succeeded: its row waits for the end of the body, if bodies are wanted.
+    pub(crate) fn succeeded(mut self: Box<Self>) -> Option<Box<Self>> {
+        self.answer = self.most.map(Capture::new);
+        self.answer.is_some().then_some(self)
+    }
+
+    /// A piece of the body has arrived.
+    pub(crate) fn answers(&mut self, piece: &[u8]) {
+        if let Some(answer) = &mut self.answer {
+            answer.push(piece);
         }
     }
 
@@ -83,6 +99,9 @@ impl Drop for Attempted {
         if let Some(mut row) = self.row.take() {
             if row.status == 0 {
                 row.latency_ms = millis(self.began);
+            }
+            if let Some(answer) = &mut self.answer {
+                row.response_body = Some(answer.take());
             }
             self.logs.upstream(row);
         }

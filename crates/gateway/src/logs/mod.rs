@@ -19,7 +19,7 @@ use penstock_control::{DEFAULT_INSTANCE, InstanceSettings, LiveSnapshot, Snapsho
 use penstock_core::{RequestId, Timestamp};
 use tokio::sync::mpsc;
 
-pub(crate) use self::attempt::Attempted;
+pub use self::attempt::Attempted;
 pub(crate) use self::rows::{FOLDER, day};
 
 /// Bytes that may wait for the recorder; what comes then is given up.
@@ -53,7 +53,11 @@ pub struct Captured {
 impl Captured {
     /// Of a body that is there as a whole.
     pub fn of(body: &Bytes, most: usize) -> Self {
-        Self { bytes: body.slice(..body.len().min(most)), cut: body.len() > most }
+        if body.len() <= most {
+            return Self { bytes: body.clone(), cut: false };
+        }
+        // a slice would keep all of it while this waits
+        Self { bytes: Bytes::copy_from_slice(&body[..most]), cut: true }
     }
 }
 
@@ -130,7 +134,7 @@ pub struct Upstream {
     pub headers: HeaderMap,
     /// The body that was sent.
     pub body: Option<Captured>,
-    /// The body of the answer, of one that was refused.
+    /// The body of the answer, as the provider sent it.
     pub response_body: Option<Captured>,
 }
 

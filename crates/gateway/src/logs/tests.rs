@@ -51,6 +51,17 @@ fn credentials_are_left_out_of_headers() {
 }
 
 #[test]
+fn the_start_of_a_body_does_not_keep_the_rest_of_it() {
+    let body = Bytes::from(vec![b'x'; 1 << 20]);
+    let captured = Captured::of(&body, 10);
+    assert!(body.is_unique(), "only the request holds it");
+    drop(captured);
+    let whole = Captured::of(&body, 1 << 20);
+    assert!(!body.is_unique(), "one that is kept whole is not copied");
+    drop(whole);
+}
+
+#[test]
 fn bodies_are_captured_up_to_their_limit() {
     let mut capture = Capture::new(5);
     capture.push(b"abc");

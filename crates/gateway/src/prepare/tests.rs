@@ -169,6 +169,30 @@ fn what_holds_a_key_or_speaks_of_the_clients_hop_ends_here() {
         ("x-forwarded-host", "gateway.example"),
         ("x-forwarded-proto", "https"),
         ("x-forwarded-port", "443"),
+        ("x-forwarded-user", "ada"),
+        ("x-original-forwarded-for", "10.0.0.1"),
+        ("cf-connecting-ip", "10.0.0.1"),
+        ("cf-ray", "8-AMS"),
+        ("cf-access-jwt-assertion", "ey"),
+        ("cdn-loop", "cloudflare"),
+        ("true-client-ip", "10.0.0.1"),
+        ("fastly-client-ip", "10.0.0.1"),
+        ("fly-client-ip", "10.0.0.1"),
+        ("x-client-ip", "10.0.0.1"),
+        ("x-cluster-client-ip", "10.0.0.1"),
+        ("x-envoy-external-address", "10.0.0.1"),
+        ("x-azure-clientip", "10.0.0.1"),
+        ("x-appengine-user-ip", "10.0.0.1"),
+        ("x-amzn-trace-id", "Root=1-6"),
+        ("x-amzn-oidc-accesstoken", "ey"),
+        ("x-cloud-trace-context", "1/2"),
+        ("x-auth-request-email", "ada@example.com"),
+        ("x-goog-iap-jwt-assertion", "ey"),
+        ("x-goog-authenticated-user-email", "ada@example.com"),
+        ("x-ms-client-principal-name", "ada"),
+        ("x-ms-token-aad-access-token", "ey"),
+        ("tailscale-user-login", "ada"),
+        ("remote-user", "ada"),
         ("x-hop-one", "1"),
         ("x-hop-two", "2"),
         ("x-hop-three", "3"),
@@ -186,6 +210,15 @@ fn what_holds_a_key_or_speaks_of_the_clients_hop_ends_here() {
 }
 
 #[test]
+fn what_stands_in_front_of_a_provider_is_told_what_it_wants() {
+    let spec = ProviderSpec::sample("openai").at("https://llm.example.com");
+    let headers = vec![("CF-Access-Client-Id".to_owned(), "ours".to_owned().into())];
+    let candidate = Candidate::sample(ProviderSpec { headers, ..spec }, "m");
+    let sent = sent_headers(&with_headers(&[("cf-access-client-id", "the client's")]), &candidate);
+    assert_eq!(header(&sent, "cf-access-client-id"), ["ours"]);
+}
+
+#[test]
 fn headers_that_nobody_here_knows_go_on_as_they_came() {
     let passing = [
         ("anthropic-beta", "context-1m-2025-08-07"),
@@ -196,6 +229,11 @@ fn headers_that_nobody_here_knows_go_on_as_they_came() {
         ("traceparent", "00-1-2-03"),
         ("x-hop-one", "named by no connection header"),
         ("x-never-heard-of", "\u{e4}"),
+        ("x-goog-api-client", "genai-js/1"),
+        ("x-amzn-bedrock-guardrailidentifier", "g1"),
+        ("x-ms-client-request-id", "1"),
+        ("client-version", "1"),
+        ("cfo", "1"),
     ];
     let exchange = with_headers(&passing);
     let sent = sent_headers(&exchange, &candidate("openai", "m"));

@@ -5,7 +5,7 @@ use penstock_core::{Dialect, Operation, RequestId, Secret, Timestamp};
 use penstock_providers::{AuthScheme, ProviderTable};
 
 use super::*;
-use crate::exchange::PathModel;
+use crate::exchange::{Exchange, PathModel};
 use crate::{AliasSpec, Caller, OwnKey, PresentedKey, ProviderSpec, Request, RouteSpec, RoutingSpec};
 
 impl Request {
@@ -94,7 +94,8 @@ pub(crate) fn usual() -> RoutingSpec {
 
 /// What a request resolves to: members as `provider/model`, then the name that permissions speak of.
 fn resolved(exchange: &Exchange, routing: &Routing) -> Result<(Vec<String>, String), String> {
-    let resolution = resolve(exchange, routing, &Catalogue::default()).map_err(|error| error.to_string())?;
+    let resolution =
+        resolve(exchange.asked(), routing, &Catalogue::default()).map_err(|error| error.to_string())?;
     let member = |member: &Member| format!("{} {}", member.provider.name, member.model);
     Ok((resolution.members.iter().map(member).collect(), resolution.full_name))
 }
@@ -173,7 +174,8 @@ fn under_the_path_of_a_provider_its_own_names_hold() {
         ("zzz", "no provider \"zzz\""),
         ("", "no provider \"\""),
     ] {
-        let error = resolve(&Exchange::chat("gpt-4o").scoped(provider), &routing, &Catalogue::default());
+        let error =
+            resolve(Exchange::chat("gpt-4o").scoped(provider).asked(), &routing, &Catalogue::default());
         let expected = GatewayError::NotFound { message: message.to_owned(), code: "provider_not_found" };
         assert_eq!(error.unwrap_err(), expected);
     }
@@ -186,7 +188,7 @@ fn a_route_brings_its_timeouts_along() {
     spec.routes[0].timeouts = idle;
     let routing = routing_of(spec);
     for (requested, timeouts) in [("best", idle), ("gpt-4o", TimeoutOverrides::default())] {
-        let resolution = resolve(&Exchange::chat(requested), &routing, &Catalogue::default()).unwrap();
+        let resolution = resolve(Exchange::chat(requested).asked(), &routing, &Catalogue::default()).unwrap();
         assert_eq!(resolution.timeouts, timeouts, "{requested}");
     }
 }
@@ -211,7 +213,7 @@ fn an_unknown_model_is_answered_with_names_that_are_near_and_no_others() {
         ("openai/", &["openai/tiny", "openai/omega-large", "openai/omega-small"]),
         ("zzz", &[]),
         ("gemni-pro", &[]),
-        ("a\"\n", &[]),
+        ("a\"\\", &[]),
     ] {
         let near: Vec<_> = near.iter().map(|name| format!("{name:?}")).collect();
         let rest = match near.as_slice() {
@@ -219,7 +221,7 @@ fn an_unknown_model_is_answered_with_names_that_are_near_and_no_others() {
             near => format!(": did you mean {}?", near.join(" or ")),
         };
         let message = format!("no model {requested:?}{rest}");
-        let error = resolve(&Exchange::chat(requested), &routing, &Catalogue::default()).unwrap_err();
+        let error = resolve(Exchange::chat(requested).asked(), &routing, &Catalogue::default()).unwrap_err();
         assert_eq!(error, GatewayError::NotFound { message, code: "model_not_found" });
         assert_eq!(error.param(), Some("model"));
     }
@@ -232,9 +234,9 @@ fn the_models_of_the_catalogue_are_near_as_well() {
     let catalogue = Catalogue::parse(text).unwrap();
     let routing =
         routing_of(RoutingSpec { providers: vec![ProviderSpec::sample("openai")], ..RoutingSpec::default() });
-    let error = resolve(&Exchange::chat("omeg"), &routing, &catalogue).unwrap_err();
+    let error = resolve(Exchange::chat("omeg").asked(), &routing, &catalogue).unwrap_err();
     assert_eq!(error.to_string(), "no model \"omeg\": did you mean \"omega\"?");
-    assert_eq!(resolve(&Exchange::chat("omega"), &routing, &catalogue).unwrap().members.len(), 1);
+    assert_eq!(resolve(Exchange::chat("omega").asked(), &routing, &catalogue).unwrap().members.len(), 1);
 }
 
 #[test]

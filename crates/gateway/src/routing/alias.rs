@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use regex::Regex;
 
 use super::RoutingError;
+use super::valid::expression;
 
 /// One rewriting.
 #[derive(Debug)]
@@ -20,12 +21,8 @@ pub(super) struct Aliases(Vec<Alias>);
 impl Aliases {
     /// Adds one behind the others.
     pub(super) fn add(&mut self, alias: &str, target: &str) -> Result<(), RoutingError> {
-        // checked by itself first: a pattern such as `a)|(?:b` would get out of the brackets
-        let pattern = Regex::new(alias).and_then(|_| Regex::new(&format!("^(?:{alias})$")));
-        let pattern = pattern.map_err(|error| RoutingError::BadAlias {
-            alias: alias.to_owned(),
-            problem: error.to_string(),
-        })?;
+        let pattern = expression(alias)
+            .map_err(|problem| RoutingError::BadAlias { alias: alias.to_owned(), problem })?;
         self.0.push(Alias { pattern, target: target.to_owned() });
         Ok(())
     }

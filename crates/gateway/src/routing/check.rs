@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::Uri;
 use http::header::{HeaderName, HeaderValue};
-use penstock_core::{Secret, Timestamp};
+use penstock_core::{ProxyUrl, Secret, Timestamp, is_loopback};
 use penstock_providers::{ProviderRow, ProviderTable};
 
-use super::{Aliases, Credential, CredentialSpec, Provider, ProviderSpec, RoutingError};
+use super::valid::{check_base_url, check_provider_name};
+use super::{Aliases, Credential, CredentialSpec, Provider, ProviderSpec, RoutingError, Via};
 use crate::Timeouts;
 use crate::health::{Board, Identity};
 use crate::meters::ProviderMeters;
@@ -21,16 +21,7 @@ pub(super) fn check_name(what: &'static str, name: &str) -> Result<(), RoutingEr
     if name.trim().is_empty() {
         return bad("expected a name that is not empty");
     }
-    if what == "provider" && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    {
-        return bad("expected letters, digits, '-', '_' and '.' only, since it stands in paths");
-    }
-    if what == "provider"
-        && ["v1", "v1beta", "admin", "healthz", "readyz", "metrics", "version", "api"].contains(&name)
-    {
-        return bad("expected a name that is not one of the gateway's own paths");
-    }
-    Ok(())
+    if what == "provider" { check_provider_name(name).or_else(bad) } else { Ok(()) }
 }
 
 pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -42,7 +33,7 @@ pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
 pub(super) fn build(
     spec: &ProviderSpec,
     (table, board): (&ProviderTable, &Board),
-    timeouts: Timeouts,
+    (timeouts, via): (Timeouts, &Via),
     configured: bool,
 ) -> Result<(Provider, Vec<RoutingError>), RoutingError> {
     let row = table.get(&spec.channel).ok_or_else(|| RoutingError::UnknownChannel {
@@ -54,11 +45,14 @@ pub(super) fn build(
         RoutingError::NoBaseUrl { provider: spec.name.clone(), channel: spec.channel.clone() }
     })?;
     let base_url = base_url.trim_end_matches('/').to_owned();
-    check_base_url(&spec.name, &base_url)?;
+    check_base_url(&base_url).map_err(|problem| bad_url(&spec.name, &base_url, problem))?;
+    let proxy = proxy(spec, via, &base_url)?;
     let mut endpoints = HashMap::new();
     for (operation, paths) in &row.endpoints {
         for (dialect, path) in paths.iter().filter(|(_, path)| !path.contains('{')) {
-            let uri = format!("{base_url}{path}").parse().map_err(|_| bad_url(&spec.name, &base_url))?;
+            let uri = format!("{base_url}{path}").parse();
+            let uri =
+                uri.map_err(|_| bad_url(&spec.name, &base_url, "expected an address that paths can follow"))?;
             endpoints.insert((*operation, *dialect), uri);
         }
     }
@@ -68,6 +62,7 @@ pub(super) fn build(
         turn: board.turn("credentials", &name),
         name,
         base_url,
+        proxy,
         credentials,
         credential_strategy: spec.credential_strategy,
         configured,
@@ -87,6 +82,21 @@ pub(super) fn build(
         row: row.clone(),
     };
     Ok((provider, problems))
+}
+
+/// The proxy of a provider: its own, or that of all; but what is on this machine, a proxy elsewhere would look for on
+/// its own.
+fn proxy(spec: &ProviderSpec, via: &Via, base_url: &str) -> Result<Option<Arc<ProxyUrl>>, RoutingError> {
+    let host = base_url.parse::<Uri>().ok().and_then(|uri| uri.host().map(is_loopback));
+    let via = match &spec.via {
+        None if host == Some(true) => &Via::Direct,
+        own => own.as_ref().unwrap_or(via),
+    };
+    match via {
+        Via::Direct => Ok(None),
+        Via::Proxy(proxy) => Ok(Some(Arc::clone(proxy))),
+        Via::Unknown => Err(RoutingError::NoProxy(spec.name.clone())),
+    }
 }
 
 fn own_headers(spec: &ProviderSpec) -> Result<Vec<(HeaderName, HeaderValue)>, RoutingError> {
@@ -142,37 +152,8 @@ fn credentials(
     (ready, problems)
 }
 
-fn check_base_url(provider: &str, url: &str) -> Result<(), RoutingError> {
-    let bad = |problem| {
-        Err(RoutingError::BadBaseUrl { provider: provider.to_owned(), url: redacted(url), problem })
-    };
-    let Ok(uri) = url.parse::<Uri>() else {
-        return Err(bad_url(provider, url));
-    };
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return bad("expected http:// or https://");
-    }
-    if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
-        return bad("expected a host without user name and password: put the secret into a credential");
-    }
-    if uri.query().is_some() || url.contains('#') {
-        return bad("expected neither a query nor a fragment");
-    }
-    if uri.host().is_none_or(str::is_empty) || (uri.port().is_some() && uri.port_u16().is_none()) {
-        return bad("expected a host and, if any, a port from 0 to 65535");
-    }
-    if uri.host().is_some_and(is_metadata_service) {
-        return bad("this is the metadata service of a cloud, which holds the machine's own credentials");
-    }
-    Ok(())
-}
-
-fn bad_url(provider: &str, url: &str) -> RoutingError {
-    RoutingError::BadBaseUrl {
-        provider: provider.to_owned(),
-        url: redacted(url),
-        problem: "expected a URL such as https://api.example.com/v1",
-    }
+fn bad_url(provider: &str, url: &str, problem: &'static str) -> RoutingError {
+    RoutingError::BadBaseUrl { provider: provider.to_owned(), url: redacted(url), problem }
 }
 
 /// A URL as it may be shown: what may hold a secret is left out.
@@ -183,15 +164,4 @@ fn redacted(url: &str) -> String {
         Some(at) => format!("{}…{}", &shown[..scheme.min(at)], &shown[at..]),
         None => shown.to_owned(),
     }
-}
-
-/// Whether a host is where clouds keep the credentials of their machines, however it is spelled.
-fn is_metadata_service(host: &str) -> bool {
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    let decimal = || address.parse::<u32>().ok().map(|number| IpAddr::from(number.to_be_bytes()));
-    let address = address.parse::<IpAddr>().ok().or_else(decimal).map(|address| address.to_canonical());
-    host == "metadata.google.internal"
-        || address == Some(IpAddr::from([169, 254, 169, 254]))
-        || address == Some(IpAddr::from([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]))
 }

@@ -29,6 +29,12 @@ pub enum RoutingError {
         /// Its channel.
         channel: String,
     },
+    /// It is to be called through a proxy that is not known.
+    #[error(
+        "provider {0:?}: it has no proxy of its own, and the address of the one for all cannot be read: mend \
+         `proxy_url` of the settings"
+    )]
+    NoProxy(String),
     /// An address cannot be used.
     #[error("provider {provider:?}: `base_url` is {url:?}: {problem}")]
     BadBaseUrl {

@@ -13,6 +13,7 @@ mod settings;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod valid;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -30,9 +31,11 @@ use crate::{OnLoss, TimeoutOverrides};
 pub use self::error::RoutingError;
 pub use self::live::LiveRouting;
 pub use self::provider::{Credential, Provider};
+pub use self::records::Open;
 pub use self::spec::{
-    AliasSpec, CredentialSpec, MemberSpec, ModelSpec, ProviderSpec, RouteSpec, RoutingSpec,
+    AliasSpec, CredentialSpec, MemberSpec, ModelSpec, ProviderSpec, RouteSpec, RoutingSpec, Via,
 };
+pub use self::valid::{check_alias, check_base_url, check_provider_name};
 
 /// A public model name.
 #[derive(Debug)]
@@ -89,7 +92,7 @@ impl Routing {
         for provider in &spec.providers {
             let checked = match check_name("provider", &provider.name) {
                 Ok(()) if names.insert(provider.name.clone()) => {
-                    build(provider, (table, board), spec.timeouts, true)
+                    build(provider, (table, board), (spec.timeouts, &spec.via), true)
                 }
                 Ok(()) => Err(RoutingError::Repeated { what: "provider", name: provider.name.clone() }),
                 Err(error) => Err(error),
@@ -110,7 +113,7 @@ impl Routing {
                     channel: row.name.clone(),
                     ..ProviderSpec::default()
                 };
-                match build(&provider, (table, board), spec.timeouts, false) {
+                match build(&provider, (table, board), (spec.timeouts, &spec.via), false) {
                     Ok((provider, _)) => providers.push(provider),
                     Err(error) => problems.push(error),
                 }

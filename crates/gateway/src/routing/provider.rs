@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicUsize;
 
 use http::Uri;
 use http::header::{HeaderName, HeaderValue};
-use penstock_core::{CredentialStrategy, Dialect, Operation};
+use penstock_core::{CredentialStrategy, Dialect, Operation, ProxyUrl};
 use penstock_providers::{AuthScheme, Catalogue, Price, ProviderRow};
 
 use super::{Aliases, ModelSpec};
@@ -38,6 +38,8 @@ pub struct Provider {
     pub row: ProviderRow,
     /// Where it is, without a slash at the end.
     pub base_url: String,
+    /// The proxy through which it is called, if any.
+    pub proxy: Option<Arc<ProxyUrl>>,
     /// Its credentials.
     pub credentials: Vec<Arc<Credential>>,
     /// Which of them is taken; `None`: in their order.

@@ -2,17 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use penstock_control::seal::Keyring;
+use penstock_control::seal::{SealError, Stored};
 use penstock_control::{
-    Credential, EVERY_PROVIDER, HeldSecret, Kind, Provider, ProviderModel, Records, Route, RouteMember,
+    Credential, DEFAULT_INSTANCE, EVERY_PROVIDER, HeldSecret, Kind, Provider, ProviderModel, Records, Route,
+    RouteMember,
 };
-use penstock_core::ProviderId;
+use penstock_core::{ProviderId, ProxyUrl, Secret};
 
 use super::settings::{ProviderSettings, RouteSettings, price, read};
 use super::{
-    AliasSpec, CredentialSpec, MemberSpec, ModelSpec, ProviderSpec, RouteSpec, RoutingError, RoutingSpec,
+    AliasSpec, CredentialSpec, MemberSpec, ModelSpec, ProviderSpec, RouteSpec, RoutingError, RoutingSpec, Via,
 };
 use crate::health::Limits;
+
+/// How a secret of a record is opened.
+pub type Open<'a> = &'a mut dyn FnMut(&HeldSecret) -> Result<Secret<String>, SealError>;
 
 /// What belongs to a provider.
 #[derive(Default)]
@@ -25,7 +29,7 @@ impl RoutingSpec {
     /// This configuration with the records laid over it: where both have something of one name, the record
     /// holds. A record that cannot be used is left out, and what is wrong with it is among the problems; its
     /// name then stands for nothing.
-    pub fn with_records(mut self, records: &Records, keyring: &Keyring) -> (Self, Vec<RoutingError>) {
+    pub fn with_records(mut self, records: &Records, open: Open<'_>) -> (Self, Vec<RoutingError>) {
         let mut problems = Vec::new();
         let mut belongings = BTreeMap::<ProviderId, Belongings<'_>>::new();
         for credential in records.credentials.iter().filter(|credential| credential.enabled) {
@@ -43,7 +47,7 @@ impl RoutingSpec {
             let belongings = belongings.remove(&provider.id).unwrap_or_default();
             let spec = provider
                 .enabled
-                .then(|| provider_spec(provider, &belongings, keyring, &mut problems))
+                .then(|| provider_spec(provider, &belongings, open, &mut problems))
                 .transpose();
             match spec {
                 Ok(Some(spec)) => providers.push(spec),
@@ -68,8 +72,32 @@ impl RoutingSpec {
         routes.append(&mut self.routes);
         let mut aliases = aliases(records);
         aliases.append(&mut self.aliases);
-        (Self { providers, routes, aliases, ..self }, problems)
+        let via = self.via_of(records, open, &mut problems);
+        (Self { providers, routes, aliases, via, ..self }, problems)
     }
+
+    /// How providers are reached: as the settings of this gateway say, else those of all, else the configuration.
+    fn via_of(&self, records: &Records, open: Open<'_>, problems: &mut Vec<RoutingError>) -> Via {
+        let all = &records.settings;
+        let settings = all.named(&self.instance).or_else(|| all.named(DEFAULT_INSTANCE));
+        let Some((settings, stored)) =
+            settings.and_then(|settings| Some((settings, settings.proxy_url.as_ref()?)))
+        else {
+            return self.via.clone();
+        };
+        proxy(Kind::InstanceSettings, settings.id, stored, open).unwrap_or_else(|problem| {
+            let name = settings.instance_name.clone();
+            problems.push(RoutingError::BadSettings { what: "settings", name, problem });
+            Via::Unknown
+        })
+    }
+}
+
+/// What a stored `proxy_url` says, or what is wrong with it.
+fn proxy(kind: Kind, id: i64, stored: &Stored, open: Open<'_>) -> Result<Via, String> {
+    let held = HeldSecret { kind, id, field: "proxy_url", stored: stored.clone() };
+    let opened = open(&held).map_err(|error| format!("proxy_url: {error}"))?;
+    Ok(ProxyUrl::parse(&opened).map_err(|error| format!("proxy_url: {error}"))?.into())
 }
 
 /// Takes out what a record stands for; true if there was anything.
@@ -82,15 +110,14 @@ fn hides<T>(specs: &mut Vec<T>, is_it: impl Fn(&T) -> bool) -> bool {
 fn provider_spec(
     provider: &Provider,
     belongings: &Belongings<'_>,
-    keyring: &Keyring,
+    open: Open<'_>,
     problems: &mut Vec<RoutingError>,
 ) -> Result<ProviderSpec, RoutingError> {
     let name = &provider.name;
     let bad = |problem| RoutingError::BadSettings { what: "provider", name: name.clone(), problem };
-    if provider.proxy_url.is_some() {
-        // not without it: whoever set it does not want the provider to be called directly
-        return Err(bad("proxy_url: this version cannot call through a proxy: leave it out".to_owned()));
-    }
+    // one that cannot be read is not gone around: whoever set it does not want the provider to be called directly
+    let via = provider.proxy_url.as_ref().map(|stored| proxy(Kind::Provider, provider.id.0, stored, open));
+    let via = via.transpose().map_err(bad)?;
     let settings = if provider.settings.is_null() {
         ProviderSettings::default()
     } else {
@@ -98,7 +125,7 @@ fn provider_spec(
     };
     let mut credentials = Vec::new();
     for credential in &belongings.credentials {
-        match credential_spec(name, credential, keyring) {
+        match credential_spec(name, credential, open) {
             Ok(spec) => credentials.push(spec),
             Err(problem) => problems.push(problem),
         }
@@ -115,6 +142,7 @@ fn provider_spec(
         name: name.clone(),
         channel: provider.channel.clone(),
         base_url: settings.base_url,
+        via,
         headers: settings.headers,
         credentials,
         credential_strategy: Some(provider.credential_strategy),
@@ -128,7 +156,7 @@ fn provider_spec(
 fn credential_spec(
     provider: &str,
     credential: &Credential,
-    keyring: &Keyring,
+    open: Open<'_>,
 ) -> Result<CredentialSpec, RoutingError> {
     let held = HeldSecret {
         kind: Kind::Credential,
@@ -136,7 +164,7 @@ fn credential_spec(
         field: "secret",
         stored: credential.secret.clone(),
     };
-    let secret = held.open(keyring).map_err(|error| RoutingError::SealedCredential {
+    let secret = open(&held).map_err(|error| RoutingError::SealedCredential {
         provider: provider.to_owned(),
         credential: credential.name.clone(),
         problem: error.to_string(),

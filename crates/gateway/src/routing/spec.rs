@@ -1,12 +1,31 @@
 //! A configuration of providers and routes, as the file, the environment or records give it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use penstock_core::{CredentialId, CredentialStrategy, RouteStrategy, Secret, Timestamp};
+use penstock_core::{CredentialId, CredentialStrategy, ProxyUrl, RouteStrategy, Secret, Timestamp};
 use penstock_providers::Price;
 
 use crate::health::{BreakerSettings, Limits};
 use crate::{OnLoss, TimeoutOverrides, Timeouts};
+
+/// How providers are reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    /// As they are.
+    #[default]
+    Direct,
+    /// Through a proxy, and not around it.
+    Proxy(Arc<ProxyUrl>),
+    /// Through one whose address cannot be read: not at all.
+    Unknown,
+}
+
+impl From<Option<ProxyUrl>> for Via {
+    fn from(proxy: Option<ProxyUrl>) -> Self {
+        proxy.map_or(Self::Direct, |proxy| Self::Proxy(Arc::new(proxy)))
+    }
+}
 
 /// A provider as it is configured.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +36,8 @@ pub struct ProviderSpec {
     pub channel: String,
     /// Where it is, if not where the row says.
     pub base_url: Option<String>,
+    /// How it is reached, if not as the others are.
+    pub via: Option<Via>,
     /// Headers that go along, in place of the client's.
     pub headers: Vec<(String, Secret<String>)>,
     /// Its credentials.
@@ -137,4 +158,8 @@ pub struct RoutingSpec {
     pub local_providers: bool,
     /// Timeouts of whatever has none of its own.
     pub timeouts: Timeouts,
+    /// How providers are reached that say nothing else; those on this machine always directly.
+    pub via: Via,
+    /// The name of this gateway, whose settings among the records hold.
+    pub instance: String,
 }

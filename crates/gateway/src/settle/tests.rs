@@ -133,8 +133,8 @@ fn usd(text: &str) -> Usd {
 
 #[tokio::test]
 async fn however_a_request_ends_the_first_end_is_the_only_one() {
-    let settle: fn(&mut SettleGuard) = |guard| guard.settle(&whole(), Ended::Complete);
-    let abandon: fn(&mut SettleGuard) = |guard| guard.abandon(&Observed::default());
+    let settle: fn(&mut SettleGuard) = |guard| drop(guard.settle(&whole(), Ended::Complete));
+    let abandon: fn(&mut SettleGuard) = |guard| drop(guard.abandon(&Observed::default()));
     let void: fn(&mut SettleGuard) = SettleGuard::void;
     let drop_only: fn(&mut SettleGuard) = |guard| assert!(!guard.is_settled());
     let failed: fn(&mut SettleGuard) = |guard| {

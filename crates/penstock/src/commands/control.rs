@@ -1,7 +1,7 @@
 //! The control store as commands open it, and the last good snapshot beside it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use penstock_control::Store;
@@ -13,6 +13,13 @@ use crate::config::Config;
 
 /// Changes that come in quick succession are written to the disk together.
 const GATHER: Duration = Duration::from_secs(1);
+/// After a snapshot was written there is so much more time without: all records are in it, so that with very many
+/// of them a change after the other would otherwise keep a core busy.
+const SHARE: u32 = 20;
+/// The longest that a change waits for its turn.
+const LONGEST: Duration = Duration::from_secs(30);
+/// Before a snapshot that could not be written is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Opens the control store, and makes it where it is missing; a file is for its owner alone, like the folder.
 pub(super) async fn open_store(config: &Config) -> anyhow::Result<Store> {
@@ -71,17 +78,25 @@ pub(super) async fn keep_saved(config: Arc<Config>, live: Arc<LiveSnapshot>, cha
     let mut failing = false;
     loop {
         let (config, loaded) = (Arc::clone(&config), live.current().loaded());
+        let start = Instant::now();
         let save = move || saved::save(&config.data_dir, &loaded, &config.keyring);
         let outcome = tokio::task::spawn_blocking(save).await;
+        let took = start.elapsed();
+        let failed = !matches!(outcome, Ok(Ok(())));
         match outcome {
-            Ok(Ok(())) => failing = false,
+            Ok(Ok(())) if failing => tracing::info!("the last snapshot is kept again"),
             Ok(Err(error)) if !failing => {
-                failing = true;
                 tracing::error!(%error, "the last snapshot cannot be kept: a start without the control store would fail");
             }
             _ => {}
         }
-        changed.notified().await;
-        tokio::time::sleep(GATHER).await;
+        failing = failed;
+        if failing {
+            // what could not be written is owed, whether anything changes or not
+            drop(tokio::time::timeout(AGAIN, changed.notified()).await);
+        } else {
+            changed.notified().await;
+        }
+        tokio::time::sleep((took * SHARE).clamp(GATHER, LONGEST)).await;
     }
 }

@@ -34,6 +34,11 @@ pub(super) async fn rotate(config: &Config, to_file: &Path, json: bool) -> anyho
     let store = open(config, keyring).await?;
     let sealed = store.reseal(entry("keys.rotate", format!("from {old} to {new}"))).await?;
     let scrubbed = scrub(&store).await?;
+    // a start without the control store would find it under a key that it need not have
+    let loaded = store.load().await?;
+    if saved::read(&config.data_dir, &config.keyring).is_ok_and(|found| found.is_some()) {
+        saved::save(&config.data_dir, &loaded, store.keyring())?;
+    }
     store.close().await?;
     if json {
         return output::json(&json!({
@@ -45,8 +50,9 @@ pub(super) async fn rotate(config: &Config, to_file: &Path, json: bool) -> anyho
         to_file.display()
     ));
     output::note(format!(
-        "next, on each gateway: start it with PENSTOCK_MASTER_KEY_FILE={} (until then it goes on with the secrets \
-         that it has opened, and opens no new ones)",
+        "next, on each gateway: start it with PENSTOCK_MASTER_KEY_FILE={}, and with the old key in \
+         PENSTOCK_MASTER_KEY_PREVIOUS_FILE for what was sealed under it meanwhile, which `penstock keys seal` then seals \
+         anew (until then it goes on with the secrets that it has opened, opens no new ones and stores none)",
         to_file.display()
     ));
     Ok(())

@@ -8,6 +8,7 @@ mod doctor;
 mod health;
 mod key;
 mod keys;
+mod modules;
 mod routing;
 mod serve;
 mod storage;
@@ -24,16 +25,18 @@ use serde_json::json;
 
 use self::control::{open_existing, open_store};
 use crate::arguments::{
-    Arguments, Command, ConfigCommand, KeyCommand, KeysCommand, StorageCommand, UsageCommand, UserCommand,
+    Arguments, Command, ConfigCommand, KeyCommand, KeysCommand, ModulesCommand, StorageCommand, UsageCommand,
+    UserCommand,
 };
 use crate::config::{Config, process_environment};
+use crate::extensions::Extensions;
 use crate::output;
 
 /// The version of this binary.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Does what was asked for.
-pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: Arguments, extensions: Extensions) -> anyhow::Result<ExitCode> {
     let json = arguments.json;
     let command = match arguments.command.unwrap_or(Command::Serve) {
         Command::Version if json => {
@@ -57,7 +60,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         block_on(doctor::run(config, json))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = config?;
+    let mut config = config?;
+    config.built_in = extensions.registry()?;
     match command {
         // the one command whose answer may be a status
         Command::Apply { file, plan, prune } => {
@@ -72,6 +76,7 @@ fn run_plain(command: Command, config: Config, json: bool) -> anyhow::Result<()>
         Command::Serve => block_on(serve::run(config)),
         Command::Config(ConfigCommand::Check) => config::check(&config, json),
         Command::Config(ConfigCommand::Show) => config::show(&config, json),
+        Command::Modules(command) => run_modules(command, &config, json),
         Command::Storage(StorageCommand::Check) => block_on(storage::check(&config, json)),
         Command::User(UserCommand::Add { name, allow, admin }) => {
             block_on(user::add(&config, name, allow, admin, json))
@@ -93,6 +98,16 @@ fn run_plain(command: Command, config: Config, json: bool) -> anyhow::Result<()>
             block_on(usage::report(&config, usage::Asked { by, since, until, user, provider, model }, json))
         }
         Command::Apply { .. } | Command::Doctor | Command::Version | Command::Completions { .. } => Ok(()),
+    }
+}
+
+fn run_modules(command: ModulesCommand, config: &Config, json: bool) -> anyhow::Result<()> {
+    match command {
+        ModulesCommand::List => block_on(modules::list(config, json)),
+        ModulesCommand::New { name } => modules::new(config, &name, json),
+        ModulesCommand::Test { file, requests } => {
+            block_on(modules::test(config, &file, requests.as_deref(), json))
+        }
     }
 }
 

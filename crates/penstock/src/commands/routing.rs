@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use penstock_control::{LiveSnapshot, Records};
+use penstock_control::seal::Stored;
+use penstock_control::{HeldSecret, LiveSnapshot, Opened, Records};
 use penstock_gateway::health::Board;
 use penstock_gateway::{LiveRouting, Routing, RoutingError};
 
@@ -21,6 +22,7 @@ pub(super) struct Router {
 #[derive(Debug, Default)]
 struct Last {
     records: Records,
+    opened: Opened,
     said: BTreeSet<String>,
 }
 
@@ -51,7 +53,9 @@ impl Router {
     }
 
     fn make(&self, last: &mut Last, records: &Records) -> Routing {
-        let (mut spec, problems) = self.config.routing.clone().with_records(records, &self.config.keyring);
+        let (mut opened, keyring) = (Opened::default(), &self.config.keyring);
+        let mut open = |held: &HeldSecret| opened.open(held, keyring, &last.opened);
+        let (mut spec, problems) = self.config.routing.clone().with_records(records, &mut open);
         let mut problems: Vec<_> = problems.iter().map(told).collect();
         let mut withheld = BTreeSet::new();
         spec.providers.retain(|provider| {
@@ -76,6 +80,7 @@ impl Router {
             }
         }
         last.said = problems.into_iter().map(|(problem, _)| problem).collect();
+        last.opened = opened;
         last.records = records.clone();
         routing
     }
@@ -106,4 +111,10 @@ fn is_same(one: &Records, other: &Records) -> bool {
         && one.routes == other.routes
         && one.members == other.members
         && one.aliases == other.aliases
+        && proxies(one).eq(proxies(other))
+}
+
+/// What the settings say of how providers are reached; the rest of them is nothing to routing.
+fn proxies(records: &Records) -> impl Iterator<Item = (&str, Option<&Stored>)> {
+    records.settings.iter().map(|settings| (settings.instance_name.as_str(), settings.proxy_url.as_ref()))
 }

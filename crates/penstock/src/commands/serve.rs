@@ -10,7 +10,9 @@ use anyhow::{Context, bail};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use penstock_control::Store;
 use penstock_control::journal::{Journal, Recovered};
-use penstock_control::{ControlError, ControlStore, LiveSnapshot, Settler, Snapshot, follow};
+use penstock_control::{
+    ControlError, ControlStore, LiveSnapshot, Settler, Snapshot, follow, settle_in_batches,
+};
 use penstock_core::SystemClock;
 use penstock_gateway::authenticate::Access;
 use penstock_gateway::health::Board;
@@ -30,9 +32,9 @@ use super::administrator::let_administrator_in;
 use super::bundle::import_at_first_start;
 use super::control::{keep_saved, open_or_last_good};
 use super::routing::Router;
-use super::{VERSION, create_data_dir, health};
+use super::{VERSION, create_data_dir, health, modules};
+use crate::backends::OpenStorage;
 use crate::config::Config;
-use crate::storage::OpenStorage;
 use crate::{logging, output};
 
 /// What is said where there is no master key.
@@ -86,6 +88,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let (logs, recorder, keeper) = keep_logs(&config, store.clone(), &journal, &adapter, &live);
     let (settler_handle, settler) = Settler::start(store.clone(), journal.clone());
     let (router, routing) = route(&config, &live, store.as_ref()).await;
+    let pipelines = modules::load(&config, &adapter).await?;
     let gateway = Gateway::new(
         penstock_gateway::Parts {
             live: live.clone(),
@@ -98,6 +101,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
                 stopping: AtomicBool::new(false),
             },
             storage: adapter,
+            pipelines: pipelines.clone(),
             logs,
             options: options(&config),
         },
@@ -110,6 +114,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         journal: journal.clone(),
         admin_key: config.admin_key,
         insecure_cookies: config.insecure_cookies,
+        trusted_proxies: config.trusted_proxies.clone(),
+        cors: config.cors.clone(),
         table: config.table.clone(),
         limits: config.limits,
         metrics,
@@ -123,9 +129,11 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let sharer = tokio::spawn(health::share(router.board.clone(), store.clone()));
     greet(&config, &routing.current(), listener.local_addr()?, keyless);
 
+    let reloader = tokio::spawn(modules::reload_on_change(pipelines, signal(SignalKind::hangup())?));
     let (stop, watcher) = stop_signals(gateway.clone())?;
     serve(server, listener, config.listening, stop).await;
     watcher.abort();
+    reloader.abort();
 
     drop(tokio::time::timeout(DRAIN_DEADLINE, gateway.drained()).await);
     gateway.end_streams();
@@ -268,11 +276,19 @@ async fn settle_recovered(
     journal: Arc<Journal>,
     recovered: Recovered,
 ) -> anyhow::Result<AbortHandle> {
-    match store.settle(&recovered.settlements).await {
-        Ok(_) => forget(&journal, &recovered)?,
-        Err(ControlError::Unavailable(_)) => {
+    match settle_in_batches(store.as_ref(), &recovered.settlements).await {
+        Ok(()) => forget(&journal, &recovered)?,
+        Err(error @ ControlError::Unavailable(_)) => {
+            let rows = recovered.settlements.len();
+            tracing::error!(%error, rows, "what the last process left waits in the journal; it is tried again");
             let task = tokio::spawn(async move {
-                while store.settle(&recovered.settlements).await.is_err() {
+                let mut said = error.to_string();
+                while let Err(error) = settle_in_batches(store.as_ref(), &recovered.settlements).await {
+                    let now = error.to_string();
+                    if now != said {
+                        tracing::error!(%error, rows, "what the last process left still waits");
+                        said = now;
+                    }
                     tokio::time::sleep(UPKEEP).await;
                 }
                 if let Err(error) = forget(&journal, &recovered) {

@@ -17,9 +17,9 @@ use serde_json::json;
 
 use super::create_data_dir;
 use super::serve::is_running;
+use crate::backends::OpenStorage;
 use crate::config::Config;
 use crate::output;
-use crate::storage::OpenStorage;
 
 /// A backend that takes longer for its test does not work.
 const PATIENCE: Duration = Duration::from_secs(15);

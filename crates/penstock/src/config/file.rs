@@ -14,6 +14,8 @@ use super::{ConfigError, Environment};
 use crate::arguments::SettingFlags;
 
 const DEFAULT_FILE: &str = "penstock.toml";
+/// Settings that may stand as a list; elsewhere there are commas between the entries.
+const LISTED: [&str; 2] = ["trusted_proxies", "cors_origins"];
 const LISTS: [&str; 3] = ["providers", "routes", "aliases"];
 
 /// What the file says.
@@ -41,6 +43,9 @@ pub(super) struct ProviderEntry {
     /// The row of the provider table; the name itself if left out.
     pub(super) channel: Option<String>,
     pub(super) base_url: Option<String>,
+    /// The proxy through which it is called, or where that is: `env:NAME`, `file:PATH`; or `direct`.
+    #[serde(default, deserialize_with = "secret_or_none")]
+    pub(super) proxy_url: Option<Secret<String>>,
     #[serde(default)]
     pub(super) credentials: Vec<CredentialEntry>,
     #[serde(default)]
@@ -81,6 +86,12 @@ pub(super) struct ModelEntry {
 
 fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secret<String>, D::Error> {
     String::deserialize(deserializer).map(Secret::from)
+}
+
+fn secret_or_none<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Secret<String>>, D::Error> {
+    secret(deserializer).map(Some)
 }
 
 /// USD per million tokens, as text.
@@ -246,6 +257,13 @@ fn take(
         Value::Integer(number) => number.to_string(),
         Value::Float(number) => number.to_string(),
         Value::Boolean(flag) => flag.to_string(),
+        Value::Array(entries) if LISTED.contains(&name.as_str()) => {
+            let texts = entries.iter().map(|entry| entry.as_str().filter(|text| !text.contains(',')));
+            let texts = texts.collect::<Option<Vec<_>>>();
+            let bad =
+                || ConfigError::new(format!("{place}: `{name}`: expected a list of texts without commas"));
+            texts.ok_or_else(bad)?.join(",")
+        }
         other => {
             let kind = other.type_str();
             return Err(ConfigError::new(format!(

@@ -6,6 +6,7 @@
 
 mod file;
 pub(crate) mod keyring;
+mod network;
 mod providers;
 mod settings;
 #[cfg(test)]
@@ -22,9 +23,11 @@ use penstock_control::KeyDigest;
 use penstock_control::journal::{Durability, JournalOptions, WhenFull};
 use penstock_control::seal::Keyring;
 use penstock_core::Secret;
-use penstock_gateway::{OnClientGone, ProviderSpec, Routing, RoutingSpec, Timeouts};
+use penstock_gateway::{OnClientGone, ProviderSpec, Routing, RoutingSpec, SpecSource, Timeouts};
+use penstock_pipeline::{PipelineSpec, Registry, modules};
 use penstock_providers::{Catalogue, ProviderTable};
-use penstock_server::{Limits, ListenOptions};
+use penstock_scripting::ScriptOptions;
+use penstock_server::{CorsOrigins, Limits, ListenOptions, TrustedProxies};
 use penstock_storage::settings::{KvSettings, Reserved, Settings as StorageSettings, Urls};
 
 pub(crate) use self::settings::Resolved;
@@ -64,6 +67,10 @@ pub(crate) struct Config {
     /// The password that it gets.
     pub(crate) admin_password: Option<Secret<String>>,
     pub(crate) insecure_cookies: bool,
+    /// Whose word on where a request comes from is taken.
+    pub(crate) trusted_proxies: TrustedProxies,
+    /// The pages that may call from a browser.
+    pub(crate) cors: Option<CorsOrigins>,
     pub(crate) byok: bool,
     pub(crate) max_attempts: u32,
     pub(crate) on_client_gone: OnClientGone,
@@ -77,6 +84,16 @@ pub(crate) struct Config {
     /// The bundle that a new store starts with.
     pub(crate) import_file: Option<PathBuf>,
     pub(crate) storage: StorageSettings,
+    /// Where the pipeline is written.
+    pub(crate) pipeline: SpecSource,
+    /// Whether a header may choose among the configured modules.
+    pub(crate) pipe_header: bool,
+    /// Where modules in TypeScript are.
+    pub(crate) modules_dir: PathBuf,
+    /// How they are run.
+    pub(crate) scripts: ScriptOptions,
+    /// The modules in this program.
+    pub(crate) built_in: Registry,
     /// The name of this gateway among several.
     pub(crate) instance: Arc<str>,
     /// How often old rows are looked for.
@@ -101,7 +118,7 @@ impl Config {
         let listen = listen(&values)?;
         let byok = values.get::<bool>("byok")?;
         let loopback = listen.iter().all(|address| address.ip().is_loopback());
-        let timeouts = timeouts(&values)?;
+        let (timeouts, instance) = (timeouts(&values)?, instance(&values)?);
         let lists = file.as_ref().map(|file| &file.lists);
         let found = providers::find(lists, &table, environment)?;
         providers::refuse_self(&found.specs, &table, &listen)?;
@@ -113,6 +130,8 @@ impl Config {
             own_keys: byok || loopback,
             local_providers: loopback,
             timeouts,
+            via: network::upstream_proxy(&values)?,
+            instance: instance.to_string(),
             ..RoutingSpec::default()
         };
         // built here as well, so that `config check` finds what `serve` would refuse
@@ -154,11 +173,18 @@ impl Config {
             keyring: Arc::new(keyring::keyring(&values)?),
             import_file: values.url("import_file").map(|path| PathBuf::from(path.expose())),
             storage,
+            pipeline: pipeline(&values)?,
+            pipe_header: values.get("pipe_header")?,
+            modules_dir: PathBuf::from(values.text("modules_dir")?),
+            scripts: scripts(&values)?,
+            built_in: modules::built_in(),
             data_dir,
             admin_key: admin_key.map(|key| KeyDigest::of(key.expose().trim())),
             admin_user: values.text("admin_user")?.trim().to_owned(),
             admin_password: password(&values)?,
             insecure_cookies: values.get("insecure_cookies")?,
+            trusted_proxies: network::trusted_proxies(&values)?,
+            cors: network::cors_origins(&values)?,
             byok,
             max_attempts: values.at_least("max_attempts", 1)?,
             on_client_gone: values.choice(
@@ -177,7 +203,7 @@ impl Config {
                 drain: values.duration("drain")?,
             },
             journal: journal(&values)?,
-            instance: instance(&values)?,
+            instance,
             retention_interval: values.duration("retention.interval")?,
             log_format: values.choice(
                 "log_format",
@@ -267,6 +293,43 @@ fn password(values: &settings::Values) -> Result<Option<Secret<String>>, ConfigE
         }
         _ => Ok(password),
     }
+}
+
+/// What modules in TypeScript may take and whom they may ask.
+fn scripts(values: &settings::Values) -> Result<ScriptOptions, ConfigError> {
+    let mut options = ScriptOptions::new(values.text("modules_dir")?);
+    let memory = values.bytes("modules.memory")?;
+    options.memory = usize::try_from(memory)
+        .ok()
+        .filter(|bytes| *bytes >= LEAST_MEMORY)
+        .ok_or_else(|| values.bad("modules.memory", "at least 1MiB, which an empty module takes"))?;
+    options.stretch = values.duration("modules.stretch")?;
+    let hosts = values.find("modules.fetch_hosts").unwrap_or_default().split(',');
+    options.fetch.hosts = hosts.map(str::trim).filter(|host| !host.is_empty()).map(str::to_owned).collect();
+    Ok(options)
+}
+
+/// Less than this holds no module.
+const LEAST_MEMORY: usize = 1 << 20;
+
+/// Where the pipeline is written: in the setting itself, else in a file. That it is one is seen here, so that
+/// `config check` says what `serve` would; which modules there are is not.
+fn pipeline(values: &settings::Values) -> Result<SpecSource, ConfigError> {
+    let refused = |error: &dyn std::fmt::Display| ConfigError::new(error.to_string());
+    if values.find("pipe").is_some() {
+        let (name, text) = (values.origin("pipe"), values.text("pipe")?.to_owned());
+        PipelineSpec::parse(&name, &text).map_err(|error| refused(&error))?;
+        return Ok(SpecSource::Text { name, text });
+    }
+    if values.find("pipe_file").is_none() {
+        return Ok(SpecSource::None);
+    }
+    let path = PathBuf::from(values.text("pipe_file")?);
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        ConfigError::new(format!("pipe_file: {} cannot be read: {error}", path.display()))
+    })?;
+    PipelineSpec::parse(&path.display().to_string(), &text).map_err(|error| refused(&error))?;
+    Ok(SpecSource::File(path))
 }
 
 fn timeouts(values: &settings::Values) -> Result<Timeouts, ConfigError> {

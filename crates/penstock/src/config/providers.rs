@@ -3,10 +3,10 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use penstock_control::EVERY_PROVIDER;
-use penstock_core::Secret;
+use penstock_core::{ProxyUrl, Secret};
 use penstock_gateway::health::Limits;
 use penstock_gateway::{
-    AliasSpec, CredentialSpec, MemberSpec, ModelSpec, OnLoss, ProviderSpec, RouteSpec, TimeoutOverrides,
+    AliasSpec, CredentialSpec, MemberSpec, ModelSpec, OnLoss, ProviderSpec, RouteSpec, TimeoutOverrides, Via,
 };
 use penstock_providers::{Catalogue, ProviderRow, ProviderTable};
 
@@ -103,6 +103,7 @@ fn from_file(
         name: entry.name.clone(),
         channel,
         base_url,
+        via: entry.proxy_url.as_ref().map(|text| via(&entry.name, text, environment)).transpose()?,
         credentials,
         credential_strategy: entry.credential_strategy,
         models: models.collect(),
@@ -160,21 +161,35 @@ fn secret(
     environment: Environment<'_>,
 ) -> Result<CredentialSpec, ConfigError> {
     let place = format!("provider {provider:?}, credential {:?}", credential.name);
-    let secret = if let Some(name) = credential.api_key.expose().strip_prefix("env:") {
-        let value = environment(name);
-        Secret::from(
-            value.ok_or_else(|| ConfigError::new(format!("{place}: the variable {name} is not set")))?,
-        )
-    } else if let Some(path) = credential.api_key.expose().strip_prefix("file:") {
-        secret_file(&place, path)?
-    } else {
-        credential.api_key.clone()
-    };
+    let secret = referred(&place, &credential.api_key, environment)?;
     if secret.expose().trim().is_empty() {
         return Err(ConfigError::new(format!("{place}: the secret is empty")));
     }
     let limits = Limits { requests: credential.rpm_limit, tokens: credential.tpm_limit };
     Ok(CredentialSpec { weight: credential.weight, limits, ..CredentialSpec::new(&credential.name, secret) })
+}
+
+fn via(provider: &str, text: &Secret<String>, environment: Environment<'_>) -> Result<Via, ConfigError> {
+    let place = format!("provider {provider:?}: proxy_url");
+    let url = referred(&place, text, environment)?;
+    Ok(ProxyUrl::parse(&url).map_err(|error| ConfigError::new(format!("{place}: {error}")))?.into())
+}
+
+/// A secret that stands in the file, or where the file says.
+fn referred(
+    place: &str,
+    text: &Secret<String>,
+    environment: Environment<'_>,
+) -> Result<Secret<String>, ConfigError> {
+    // what begins like a reference is looked at, the rest is the secret
+    if let Some(name) = text.expose().strip_prefix("env:") {
+        let unset = || ConfigError::new(format!("{place}: the variable {name} is not set"));
+        environment(name).map(Secret::from).ok_or_else(unset)
+    } else if let Some(path) = text.expose().strip_prefix("file:") {
+        secret_file(place, path)
+    } else {
+        Ok(text.clone())
+    }
 }
 
 /// Routes, and aliases with their targets.

@@ -33,6 +33,9 @@ const SETTINGS: &[Setting] = &[
     setting("admin_user", "admin"),
     Setting { name: "admin_password", default: None, secret: true },
     setting("insecure_cookies", "false"),
+    Setting { name: "trusted_proxies", default: None, secret: false },
+    Setting { name: "cors_origins", default: None, secret: false },
+    Setting { name: "upstream_proxy_url", default: None, secret: true },
     setting("byok", "false"),
     setting("max_body", "100MiB"),
     setting("max_in_flight", "10000"),
@@ -63,6 +66,13 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "catalogue", default: None, secret: false },
     Setting { name: "instance_id", default: None, secret: false },
     setting("retention.interval", "10m"),
+    Setting { name: "pipe", default: None, secret: false },
+    Setting { name: "pipe_file", default: None, secret: false },
+    setting("pipe_header", "false"),
+    setting("modules_dir", "./modules"),
+    Setting { name: "modules.fetch_hosts", default: None, secret: false },
+    setting("modules.memory", "64MiB"),
+    setting("modules.stretch", "250ms"),
     Setting { name: "import_file", default: None, secret: false },
     setting("log_format", "auto"),
 ];
@@ -84,10 +94,16 @@ const GPROXY_VARIABLES: &[(&str, &str)] = &[
     ("admin_user", "GPROXY_ADMIN_USER"),
     ("admin_password", "GPROXY_ADMIN_PASSWORD"),
     ("insecure_cookies", "GPROXY_INSECURE_COOKIES"),
+    ("trusted_proxies", "GPROXY_TRUSTED_PROXIES"),
+    ("cors_origins", "GPROXY_CORS_ORIGINS"),
+    ("upstream_proxy_url", "GPROXY_UPSTREAM_PROXY_URL"),
     ("import_file", "GPROXY_IMPORT_FILE"),
     ("max_attempts", "GPROXY_MAX_ATTEMPTS"),
     ("max_in_flight", "GPROXY_MAX_IN_FLIGHT"),
 ];
+
+/// The same for those who come from prxy.
+const PRXY_VARIABLES: &[(&str, &str)] = &[("pipe", "PRXY_PIPE"), ("pipe_file", "PRXY_PIPE_FILE")];
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,7 +170,7 @@ pub(super) fn resolve(
             Some((Secret::from(text), Origin::Variable(name)))
         } else if let Some(path) = environment(&twin).filter(|_| setting.secret) {
             Some((secret_file(&twin, &path)?, Origin::Variable(twin)))
-        } else if let Some((name, text)) = from_gproxy(setting.name, environment) {
+        } else if let Some((name, text)) = from_others(setting.name, environment) {
             Some((Secret::from(text), Origin::Variable(name.to_owned())))
         } else if let Some(text) = file.and_then(|file| file.plain.get(setting.name)) {
             let path = file.map(|file| file.path.display().to_string()).unwrap_or_default();
@@ -168,10 +184,10 @@ pub(super) fn resolve(
     Ok(Values(values))
 }
 
-/// The value of GPROXY's variable for a setting.
-fn from_gproxy(setting: &str, environment: Environment<'_>) -> Option<(&'static str, String)> {
-    let (_, variable) = GPROXY_VARIABLES.iter().find(|(name, _)| *name == setting)?;
-    Some((*variable, environment(variable)?))
+/// The value of another product's variable for a setting.
+fn from_others(setting: &str, environment: Environment<'_>) -> Option<(&'static str, String)> {
+    let mut named = GPROXY_VARIABLES.iter().chain(PRXY_VARIABLES).filter(|(name, _)| *name == setting);
+    named.find_map(|(_, variable)| Some((*variable, environment(variable)?)))
 }
 
 /// What people have set for Turso already: the database if no other is named, and the token if it is for one of
@@ -210,6 +226,9 @@ fn flagged(flags: &SettingFlags) -> Result<BTreeMap<&'static str, (String, Strin
         ("port", &flags.port),
         ("data_dir", &flags.data_dir),
         ("persistence", &flags.persistence),
+        ("pipe", &flags.pipe),
+        ("pipe_file", &flags.pipe_file),
+        ("modules_dir", &flags.modules_dir),
         ("max_body", &flags.max_body),
         ("max_in_flight", &flags.max_in_flight),
     ];
@@ -277,6 +296,11 @@ impl Values {
         self.0.get(name).map(|value| value.text.expose().as_str())
     }
 
+    /// Where the value comes from, in words.
+    pub(super) fn origin(&self, name: &str) -> String {
+        self.0.get(name).map_or_else(String::new, |value| value.origin.to_string())
+    }
+
     pub(super) fn text(&self, name: &str) -> Result<&str, ConfigError> {
         self.find(name)
             .filter(|text| !text.trim().is_empty())
@@ -313,6 +337,12 @@ impl Values {
     ) -> Result<T, ConfigError> {
         let value = self.get::<T>(name)?;
         if value < least { Err(self.bad(name, &format!("at least {least}"))) } else { Ok(value) }
+    }
+
+    /// The entries of a list, which has commas between them; none where it is not set.
+    pub(super) fn list(&self, name: &str) -> impl Iterator<Item = &str> {
+        let entries = self.find(name).unwrap_or_default().split(',');
+        entries.map(str::trim).filter(|entry| !entry.is_empty())
     }
 
     pub(super) fn duration(&self, name: &str) -> Result<Duration, ConfigError> {

@@ -63,7 +63,7 @@ pub(super) async fn read(
 }
 
 /// Takes what a refused client still sends, for a moment.
-pub(super) async fn discard(mut body: Body) {
+pub(crate) async fn discard(mut body: Body) {
     let until = Instant::now() + DISCARD_TIME;
     let mut discarded = 0;
     while let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await {

@@ -11,42 +11,48 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, post};
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, Method, Uri};
 use penstock_core::{Dialect, Operation, RequestId};
 use penstock_gateway::exchange::PathModel;
 use penstock_gateway::respond::{self, Ids};
-use penstock_gateway::{Body, Caller, GatewayError, Request};
+use penstock_gateway::{Body, Caller, GatewayError, Remote, Request};
 
-use crate::Shared;
 use crate::logged::Logged;
 use crate::response::{Entry, Place, counted};
+use crate::{Shared, listen};
 
+pub(crate) use body::discard;
 use key::present;
 pub(crate) use key::query_without_key;
 
-/// Where each call is, aggregated and under a provider's name.
+/// What is asked at a path: in which dialect, and for what.
+pub(crate) type Asked = (Dialect, Operation);
+
+/// Where each call is whose body names the model.
+const CALLS: [(&str, Asked); 5] = [
+    ("/v1/chat/completions", (Dialect::OpenaiChat, Operation::Generate)),
+    ("/v1/responses", (Dialect::OpenaiResponses, Operation::Generate)),
+    ("/v1/messages", (Dialect::AnthropicMessages, Operation::Generate)),
+    ("/v1/messages/count_tokens", (Dialect::AnthropicMessages, Operation::CountTokens)),
+    ("/v1/embeddings", (Dialect::OpenaiChat, Operation::Embed)),
+];
+
+/// Each call, aggregated and under a provider's name.
 pub(crate) fn router() -> Router<Shared> {
-    let chat = (Dialect::OpenaiChat, Operation::Generate);
-    let calls: [(&str, MethodRouter<Shared>, MethodRouter<Shared>); 5] = [
-        ("/v1/chat/completions", call(chat), scoped_call(chat)),
-        ("/v1/responses", call(RESPONSES), scoped_call(RESPONSES)),
-        ("/v1/messages", call(MESSAGES), scoped_call(MESSAGES)),
-        ("/v1/messages/count_tokens", call(COUNT_TOKENS), scoped_call(COUNT_TOKENS)),
-        ("/v1/embeddings", call(EMBEDDINGS), scoped_call(EMBEDDINGS)),
-    ];
-    calls.into_iter().fold(Router::new(), |router, (path, aggregated, scoped)| {
-        router.route(path, aggregated).route(&format!("/{{provider}}{path}"), scoped)
+    CALLS.into_iter().fold(Router::new(), |router, (path, asked)| {
+        router.route(path, call(asked)).route(&format!("/{{provider}}{path}"), scoped_call(asked))
     })
+}
+
+/// What an aggregated call asks, as the router would find it. Nearly all requests are such calls, and on the
+/// framework's way to a handler each layer boxes its future.
+pub(crate) fn asked(method: &Method, path: &str) -> Option<Asked> {
+    let (_, asked) = CALLS.into_iter().find(|(known, _)| *known == path)?;
+    (method == Method::POST).then_some(asked)
 }
 
 /// What is noted for a request whose client went away before there was a status (nginx's number).
 const CLIENT_GONE: u16 = 499;
-
-type Asked = (Dialect, Operation);
-const RESPONSES: Asked = (Dialect::OpenaiResponses, Operation::Generate);
-const MESSAGES: Asked = (Dialect::AnthropicMessages, Operation::Generate);
-const COUNT_TOKENS: Asked = (Dialect::AnthropicMessages, Operation::CountTokens);
-const EMBEDDINGS: Asked = (Dialect::OpenaiChat, Operation::Embed);
 
 fn call(asked: Asked) -> MethodRouter<Shared> {
     post(move |State(state): State<Shared>, request: axum::extract::Request| {
@@ -84,7 +90,7 @@ pub(crate) async fn gemini(
     }
 }
 
-async fn handle(
+pub(crate) async fn handle(
     state: Shared,
     (dialect, operation): Asked,
     provider: Option<String>,
@@ -96,11 +102,13 @@ async fn handle(
     let id = RequestId::new(at);
     let (parts, body) = request.into_parts();
     let ids = Ids::new(id, &parts.headers);
+    let remote = remote(&state, &parts.headers);
     let logged = Logged::begin(state.parts.gateway.logs(), id, at, &parts);
     let mut entry = Entry {
         state: Shared::clone(&state),
         id,
         arrived,
+        client: remote.address(),
         dialect,
         operation,
         status: CLIENT_GONE,
@@ -111,7 +119,7 @@ async fn handle(
         Ok(place) => place,
         Err(error) => return refuse(dialect, &ids, &error, body, entry).await,
     };
-    let caller = match authenticate(&state, &parts.headers, &parts.uri) {
+    let caller = match authenticate(&state, remote, &parts.headers, &parts.uri) {
         Ok(caller) => caller,
         Err(error) => return refuse(dialect, &ids, &error, body, entry).await,
     };
@@ -140,9 +148,19 @@ async fn handle(
     counted(response, entry, Some(place))
 }
 
+/// Where the request comes from that is being answered.
+pub(crate) fn remote(state: &Shared, headers: &HeaderMap) -> Remote {
+    state.parts.trusted_proxies.remote(listen::peer(), headers)
+}
+
 /// Who asks, from wherever the key stands.
-pub(crate) fn authenticate(state: &Shared, headers: &HeaderMap, uri: &Uri) -> Result<Caller, GatewayError> {
-    state.parts.gateway.authenticate(present(headers, uri.query()), headers)
+pub(crate) fn authenticate(
+    state: &Shared,
+    remote: Remote,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<Caller, GatewayError> {
+    state.parts.gateway.authenticate(present(headers, uri.query()), remote, headers)
 }
 
 /// A refusal before the body was read. What the client is still sending is taken and thrown away for a
@@ -155,7 +173,7 @@ async fn refuse(
     entry: Entry,
 ) -> Response {
     tracing::info!(request_id = %ids.request, code = error.class().code, %error, "a request was refused");
-    body::discard(rest).await;
+    discard(rest).await;
     counted(respond::error(dialect, ids, error), entry, None)
 }
 

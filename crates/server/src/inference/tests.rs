@@ -43,3 +43,18 @@ fn an_unknown_path_is_answered_in_a_likely_dialect() {
     assert_eq!(likely_dialect("/v1beta/files", &headers(&[])), Dialect::Gemini);
     assert_eq!(likely_dialect("/v1/chat", &headers(&[])), Dialect::OpenaiChat);
 }
+
+#[test]
+fn what_goes_past_the_router_is_a_call_of_an_aggregated_path() {
+    let messages = (Dialect::AnthropicMessages, Operation::Generate);
+    assert_eq!(asked(&Method::POST, "/v1/messages"), Some(messages));
+    assert!(CALLS.iter().all(|(path, call)| asked(&Method::POST, path) == Some(*call)));
+    for (method, path) in [
+        (Method::GET, "/v1/messages"),
+        (Method::POST, "/v1/messages/"),
+        (Method::POST, "/openai/v1/messages"),
+        (Method::POST, "/v1/models"),
+    ] {
+        assert_eq!(asked(&method, path), None, "{method} {path}");
+    }
+}

@@ -1,4 +1,4 @@
-use penstock_control::seal::MasterKey;
+use penstock_control::seal::{Keyring, MasterKey};
 use penstock_control::{Alias, Kept, Record};
 use penstock_core::{CredentialId, CredentialStrategy, RouteId, RouteStrategy, Secret, Timestamp};
 use penstock_providers::{Catalogue, ProviderTable};
@@ -105,7 +105,8 @@ fn routed(records: Vec<Record>) -> (Routing, Vec<String>) {
         own_keys: true,
         ..RoutingSpec::default()
     };
-    let (spec, mut problems) = configured.with_records(&Records::of(records).unwrap(), &Keyring::plaintext());
+    let (spec, mut problems) =
+        configured.with_records(&Records::of(records).unwrap(), &mut |held| held.open(&Keyring::plaintext()));
     let (routing, others) = Routing::build(spec, ProviderTable::builtin(), &Board::default());
     problems.extend(others);
     (routing, problems.iter().map(ToString::to_string).collect())
@@ -225,12 +226,12 @@ fn a_bad_record_is_left_out_by_name_and_the_rest_holds() {
         (
             vec![
                 Provider {
-                    proxy_url: Some((&Secret::from("http://u:sk-secret@p".to_owned())).into()),
+                    proxy_url: Some((&Secret::from("ftp://u:sk-secret@p".to_owned())).into()),
                     ..bad(Value::Null)
                 }
                 .into(),
             ],
-            "provider \"bad\": proxy_url: this version cannot call through a proxy",
+            "provider \"bad\": proxy_url: expected http://HOST:PORT",
         ),
         (
             vec![Credential { secret: sealed, ..credential(9, 1, "locked") }.into()],
@@ -280,4 +281,82 @@ fn a_breaker_can_be_switched_off() {
     for _ in 0..100 {
         p.credentials[0].health.enter("m", &p.breaker, AT).unwrap().failed("server_error", AT);
     }
+}
+
+/// A record of settings with a proxy.
+fn settings(id: i64, instance: &str, proxy: &str) -> Record {
+    let settings = penstock_control::InstanceSettings {
+        id,
+        instance_name: instance.to_owned(),
+        usage_enabled: true,
+        log_downstream: false,
+        log_upstream: false,
+        capture_bodies: false,
+        capture_max_bytes: None,
+        redaction: None,
+        retention_days: None,
+        body_retention_days: None,
+        max_database_mb: None,
+        proxy_url: Some((&Secret::from(proxy.to_owned())).into()),
+        created_at: AT,
+        updated_at: AT,
+    };
+    settings.into()
+}
+
+#[test]
+fn the_proxy_of_a_provider_wins_over_that_of_the_settings_and_that_over_the_configured_one() {
+    let through = |proxy: &str, id, name: &str| Provider {
+        proxy_url: Some((&Secret::from(proxy.to_owned())).into()),
+        ..provider(id, name, Value::Null)
+    };
+    let records = || {
+        vec![
+            through("socks5://own:1", 1, "own").into(),
+            through("direct", 2, "direct").into(),
+            provider(3, "usual", Value::Null).into(),
+            provider(4, "here", json!({"base_url": "http://localhost:1"})).into(),
+        ]
+    };
+    let configured = |instance: &str| RoutingSpec {
+        providers: vec![ProviderSpec::sample("groq")],
+        own_keys: true,
+        via: ProxyUrl::parse(&Secret::from("http://configured:1".to_owned())).unwrap().into(),
+        instance: instance.to_owned(),
+        ..RoutingSpec::default()
+    };
+    let proxies = |spec: RoutingSpec, records: Vec<Record>| {
+        let (spec, mut problems) =
+            spec.with_records(&Records::of(records).unwrap(), &mut |held| held.open(&Keyring::plaintext()));
+        let (routing, others) = Routing::build(spec, ProviderTable::builtin(), &Board::default());
+        problems.extend(others);
+        let shown = |name: &&str| {
+            let provider = routing.provider(name)?;
+            Some(provider.proxy.as_ref().map_or("none".to_owned(), ToString::to_string))
+        };
+        let names = ["own", "direct", "here", "usual", "groq", "mistral"];
+        let shown: Vec<_> = names.iter().map(|name| shown(name).unwrap_or_default()).collect();
+        (shown.join(" "), problems.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let all = |proxy: &str| format!("socks5://own:1 none none {proxy} {proxy} {proxy}");
+    assert_eq!(proxies(configured("a"), records()), (all("http://configured:1"), vec![]));
+    let of = |settings: Vec<Record>| records().into_iter().chain(settings).collect();
+    let usual = settings(1, "default", "http://u:sk-secret@default");
+    assert_eq!(
+        proxies(configured("a"), of(vec![usual.clone()])),
+        (all("http://[hidden]@default:80"), vec![])
+    );
+    let both = vec![usual, settings(2, "a", "https://mine")];
+    assert_eq!(proxies(configured("a"), of(both)), (all("https://mine:443"), vec![]));
+
+    // and one that cannot be read is not gone around
+    let (shown, problems) =
+        proxies(configured("a"), of(vec![settings(1, "default", "gopher://u:sk-secret@p")]));
+    assert_eq!(shown, "socks5://own:1 none none   ");
+    assert!(
+        problems[0].starts_with("settings \"default\": proxy_url: expected http://HOST:PORT"),
+        "{problems:?}"
+    );
+    assert!(problems[1].starts_with("provider \"usual\": it has no proxy of its own"), "{problems:?}");
+    assert!(!problems.concat().contains("sk-secret"), "{problems:?}");
 }

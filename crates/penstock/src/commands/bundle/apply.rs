@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use penstock_control::Store;
 use penstock_control::bundle::{self, ApplyError, Bundle, Plan, PlanOptions, References};
 use penstock_control::{ControlStore, DEFAULT_ORG, Loaded, Org, Record, Records};
 use penstock_core::{Clock as _, OrgId, SystemClock};
 
-use super::super::open_store;
+use super::super::{modules, open_store};
 use super::{actor, name, read, shown};
 use crate::config::{Config, process_environment};
 
@@ -24,7 +25,10 @@ const DIFFERS: u8 = 2;
 
 /// Makes the store what a bundle says, or tells what that would change.
 pub(in super::super) async fn apply(config: &Config, asked: Asked, json: bool) -> anyhow::Result<ExitCode> {
-    let bundle = read(&asked.file)?;
+    let bundle = read(config, &asked.file)?;
+    modules::check(config, &bundle)
+        .await
+        .with_context(|| format!("{} cannot be applied", name(&asked.file)))?;
     let options = PlanOptions { prune: asked.prune, references: References::Local(process_environment) };
     let cannot = |error: ApplyError| match error {
         ApplyError::Bundle(error) => anyhow::anyhow!("{} cannot be applied:\n{error}", name(&asked.file)),

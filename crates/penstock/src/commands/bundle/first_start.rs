@@ -28,7 +28,7 @@ pub(in super::super) async fn import_at_first_start(
         return Ok(loaded);
     }
     let place = || format!("import_file: {} cannot be imported", file.display());
-    let bundle = read(file).with_context(place)?;
+    let bundle = read(config, file).with_context(place)?;
     let options = PlanOptions { prune: false, references: References::Local(process_environment) };
     let applied =
         bundle::apply(store, &bundle, options, &actor(), SystemClock.now()).await.with_context(place)?;

@@ -15,6 +15,9 @@ use std::path::Path;
 use anyhow::Context;
 use penstock_control::accounts::{Actor, COMMAND_LINE};
 use penstock_control::bundle::{Bundle, Format};
+use penstock_gateway::channel_rules;
+
+use crate::config::Config;
 
 /// Standard input or output, in place of a file's name.
 const STANDARD: &str = "-";
@@ -26,8 +29,8 @@ fn actor() -> Actor {
     Actor::named(COMMAND_LINE)
 }
 
-/// Reads a bundle from a file, or from standard input.
-fn read(path: &Path) -> anyhow::Result<Bundle> {
+/// Reads a bundle from a file, or from standard input. Providers that it makes start as their channels say.
+fn read(config: &Config, path: &Path) -> anyhow::Result<Bundle> {
     let shown = name(path);
     let mut text = String::new();
     let bytes = if path == Path::new(STANDARD) {
@@ -41,7 +44,9 @@ fn read(path: &Path) -> anyhow::Result<Bundle> {
     }
     let format = Format::of_name(&shown).unwrap_or_else(|| Format::of_text(&text));
     // what is wrong stands in lines of its own
-    Bundle::read(&text, format).map_err(|error| anyhow::anyhow!("{shown} cannot be applied:\n{error}"))
+    let bundle = Bundle::read(&text, format);
+    let bundle = bundle.map_err(|error| anyhow::anyhow!("{shown} cannot be applied:\n{error}"))?;
+    Ok(bundle.seeding(channel_rules(&config.table)))
 }
 
 fn name(path: &Path) -> String {

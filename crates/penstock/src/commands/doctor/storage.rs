@@ -7,7 +7,7 @@ use penstock_storage::blob::settings::BlobSettings;
 use penstock_storage::settings::{DatabaseSettings, KvSettings, Settings};
 
 use super::{Finding, State, finding};
-use crate::storage;
+use crate::backends;
 
 /// A service that takes longer is down, as far as modules see it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ async fn kv(settings: &KvSettings) -> Finding {
         ),
         // a running gateway holds it, and there is no service to ask
         KvSettings::File(path) => finding(CHECK, State::Ok, file(path)),
-        KvSettings::Redis(_) | KvSettings::Upstash { .. } => match storage::kv(settings).await {
+        KvSettings::Redis(_) | KvSettings::Upstash { .. } => match backends::kv(settings).await {
             Ok((opened, _)) => asked(CHECK, opened.backend(), opened.health()).await,
             Err(error) => finding(CHECK, State::Failed, error.to_string()),
         },
@@ -43,7 +43,7 @@ async fn database(settings: &DatabaseSettings) -> Finding {
     {
         return finding(CHECK, State::Ok, file(path));
     }
-    match storage::database(settings).await {
+    match backends::database(settings).await {
         Ok(opened) => {
             let finding = asked(CHECK, opened.backend(), opened.health()).await;
             opened.close().await;
@@ -60,7 +60,7 @@ async fn blob(settings: &BlobSettings) -> Finding {
     {
         return finding(CHECK, State::Ok, file(root));
     }
-    match storage::blob(settings).await {
+    match backends::blob(settings).await {
         Ok(opened) => asked(CHECK, opened.backend(), opened.health()).await,
         Err(error) => finding(CHECK, State::Failed, format!("{error:#}")),
     }

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
+use crate::inference::discard;
 
 /// Bytes of a body at the most. The longest thing here is a rule or a description.
 const MAX_BODY: usize = 2 << 20;
@@ -101,9 +102,12 @@ pub(super) fn pairs(parts: &Parts) -> Result<Vec<(String, String)>, Problem> {
 pub(super) async fn read(request: Request, most: usize) -> Result<Bytes, Problem> {
     let length = request.headers().get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let too_long = length.and_then(|length| length.parse::<usize>().ok()).is_some_and(|found| found > most);
-    let body = if too_long { None } else { Some(request.into_body()) };
-    let Some(body) = body else { return Err(too_large(most)) };
-    to_bytes(body, most).await.map_err(|error| {
+    if too_long {
+        // a client that is cut off while it sends never sees the answer
+        discard(request.into_body()).await;
+        return Err(too_large(most));
+    }
+    to_bytes(request.into_body(), most).await.map_err(|error| {
         let cut =
             std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
         if cut {

@@ -1,9 +1,7 @@
 //! What must hold of values before they are saved. Each refusal names the field.
 
-use std::net::IpAddr;
-
-use http::Uri;
-use penstock_core::Secret;
+use penstock_core::{ProxyUrl, Secret};
+use penstock_gateway::{check_alias, check_base_url, check_provider_name};
 use regex::RegexBuilder;
 use serde_json::Value;
 
@@ -39,21 +37,8 @@ pub(super) fn own_name(field: &str, text: &str) -> Result<(), Problem> {
 
 /// A provider's name stands in paths of this gateway.
 pub(super) fn provider_name(field: &str, text: &str) -> Result<(), Problem> {
-    const OWN_PATHS: [&str; 8] = ["v1", "v1beta", "admin", "healthz", "readyz", "metrics", "version", "api"];
     own_name(field, text)?;
-    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-        return Err(Problem::field(
-            field,
-            format!("expected letters, digits, '-', '_' and '.', found {text:?}"),
-        ));
-    }
-    if OWN_PATHS.contains(&text) || text.bytes().all(|byte| byte == b'.') {
-        return Err(Problem::field(
-            field,
-            format!("expected none of the gateway's own paths, found {text:?}"),
-        ));
-    }
-    Ok(())
+    check_provider_name(text).map_err(|expected| Problem::field(field, format!("{expected}, found {text:?}")))
 }
 
 /// A glob: any text is one, but for none at all.
@@ -62,9 +47,15 @@ pub(super) fn glob(field: &str, text: &str) -> Result<(), Problem> {
         .map_err(|_| Problem::field(field, format!("expected a glob such as \"openai/*\", found {text:?}")))
 }
 
+/// The expression of an alias, as the routing will read it.
+pub(super) fn alias(field: &str, text: &str) -> Result<(), Problem> {
+    name(field, text)?;
+    check_alias(text).map_err(|why| Problem::field(field, format!("expected a regular expression: {why}")))
+}
+
 /// A regular expression of the engine that runs it, which does not backtrack.
 pub(super) fn regex(field: &str, text: &str) -> Result<(), Problem> {
-    let compiled = RegexBuilder::new(&format!("^(?:{text})$")).size_limit(REGEX).build();
+    let compiled = RegexBuilder::new(text).size_limit(REGEX).build();
     // the message of the engine has several lines; the last one says what is wrong
     let why = |error: regex::Error| error.to_string().lines().last().unwrap_or_default().trim().to_owned();
     match compiled {
@@ -93,52 +84,16 @@ pub(super) fn secret(field: &str, written: &Written) -> Result<(), Problem> {
     Err(Problem::field(field, format!("expected a text of one line, of 1 to {MOST} bytes, found [hidden]")))
 }
 
-/// A proxy: `http`, `https` or `socks5`, with or without a login.
+/// A proxy: `http`, `https` or `socks5`, with or without a login; or `direct`.
 pub(super) fn proxy(field: &str, written: &Written) -> Result<(), Problem> {
     secret(field, written)?;
     let Written::Given(url) = written else { return Ok(()) };
-    // only looked at
-    let uri = url.expose().trim().parse::<Uri>().ok();
-    let sound = uri.is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https" | "socks5"))
-            && uri.host().is_some_and(|host| !host.is_empty())
-    });
-    if sound {
-        Ok(())
-    } else {
-        Err(Problem::field(field, "expected a URL such as http://proxy.example:3128, found [hidden]"))
-    }
+    ProxyUrl::parse(url).map(|_| ()).map_err(|error| Problem::field(field, error.to_string()))
 }
 
 /// The address of a provider.
 pub(super) fn base_url(field: &str, text: &str) -> Result<(), Problem> {
-    let bad = |expected: &str| Err(Problem::field(field, expected));
-    let Ok(uri) = text.parse::<Uri>() else {
-        return bad("expected a URL such as https://api.example.com/v1");
-    };
-    if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty) {
-        return bad("expected a URL such as https://api.example.com/v1");
-    }
-    if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
-        return bad("expected a host without user name and password: put the secret into a credential");
-    }
-    if uri.query().is_some() || text.contains('#') {
-        return bad("expected neither a query nor a fragment");
-    }
-    if uri.host().is_some_and(is_metadata_service) {
-        return bad("this is the metadata service of a cloud, which holds the machine's own credentials");
-    }
-    Ok(())
-}
-
-fn is_metadata_service(host: &str) -> bool {
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    let decimal = || address.parse::<u32>().ok().map(|number| IpAddr::from(number.to_be_bytes()));
-    let address = address.parse::<IpAddr>().ok().or_else(decimal).map(|address| address.to_canonical());
-    host == "metadata.google.internal"
-        || address == Some(IpAddr::from([169, 254, 169, 254]))
-        || address == Some(IpAddr::from([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]))
+    check_base_url(text).map_err(|expected| Problem::field(field, expected))
 }
 
 #[cfg(test)]
@@ -160,13 +115,15 @@ mod tests {
 
     #[test]
     fn expressions_compile_and_are_of_bounded_size() {
-        assert!(regex("alias", "gpt-4(.*)").is_ok());
-        for bad in ["(", "a{2}{", "(?=a)", "(a{1000}){1000}"] {
-            let problem = regex("alias", bad).unwrap_err();
-            assert!(
-                problem.detail.starts_with("alias: expected a regular expression: "),
-                "{bad}: {problem:?}"
-            );
+        for check in [alias, regex] {
+            assert!(check("alias", "gpt-4(.*)").is_ok());
+            for bad in ["(", "a{2}{", "(?=a)", "(a{1000}){1000}", "a)|(?:b"] {
+                let problem = check("alias", bad).unwrap_err();
+                assert!(
+                    problem.detail.starts_with("alias: expected a regular expression: "),
+                    "{bad}: {problem:?}"
+                );
+            }
         }
     }
 
@@ -178,6 +135,7 @@ mod tests {
             "ftp://x",
             "https://",
             "https://a:b@x/v1",
+            "https://x:99999/v1",
             "https://x?key=1",
             "https://x/#a",
             "http://169.254.169.254/latest",

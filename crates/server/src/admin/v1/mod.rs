@@ -6,10 +6,12 @@ mod bundle;
 mod check;
 mod openapi;
 mod problem;
+mod publish;
 mod resource;
 mod schema;
 mod scope;
 mod session;
+mod underway;
 
 mod aliases;
 mod attachments;
@@ -36,7 +38,7 @@ mod usage;
 mod users;
 
 use axum::Router;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use http::HeaderValue;
 use http::header::CACHE_CONTROL;
@@ -49,12 +51,13 @@ pub(crate) use self::auth::throttle::Throttle;
 use crate::Shared;
 
 /// Every operation at its path, and the document that describes them.
-pub(crate) fn router() -> Router<Shared> {
+pub(crate) fn router(state: &Shared) -> Router<Shared> {
     documented()
         .0
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(map_response(private))
+        .layer(from_fn_with_state(Shared::clone(state), underway::count))
 }
 
 /// The OpenAPI document of the admin API, as `GET /admin/v1/openapi.json` answers it.
@@ -92,6 +95,7 @@ macro_rules! resource {
 
 fn providers(router: OpenApiRouter<Shared>) -> OpenApiRouter<Shared> {
     resource!(router, providers, credentials, models, routing_rules, attachments, rule_sets, rules)
+        .routes(routes!(routing_rules::reset::handle))
 }
 
 fn routing(router: OpenApiRouter<Shared>) -> OpenApiRouter<Shared> {

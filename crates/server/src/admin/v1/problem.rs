@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 use penstock_control::ControlError;
 use penstock_control::accounts::AccountError;
 use penstock_control::login::LoginError;
+use penstock_control::seal::SealError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -118,6 +119,7 @@ impl From<ControlError> for Problem {
                 let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_long", error.to_string());
                 return problem.naming(Some((*field).to_owned()));
             }
+            ControlError::Seal(SealError::Rotated { .. }) => (StatusCode::CONFLICT, "seal"),
             ControlError::Seal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "seal"),
             ControlError::Stale => (StatusCode::CONFLICT, "changed_meanwhile"),
             ControlError::Missing { .. } => (StatusCode::NOT_FOUND, "not_found"),

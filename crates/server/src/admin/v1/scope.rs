@@ -3,11 +3,11 @@
 use penstock_control::{Records, Scope, ScopeKind};
 
 use super::keys::Keys;
-use super::orgs::{self, Orgs};
+use super::orgs::Orgs;
 use super::problem::Problem;
-use super::resource::Reference;
+use super::resource::{self, Reference};
 use super::teams::Teams;
-use super::users::{self, Users};
+use super::users::Users;
 
 /// The scope that a body means by `scope` and `of`.
 pub(super) fn require(kind: ScopeKind, of: &Reference, records: &Records) -> Result<Scope, Problem> {
@@ -23,10 +23,10 @@ pub(super) fn require(kind: ScopeKind, of: &Reference, records: &Records) -> Res
 /// The name of it; of a key its first characters.
 pub(super) fn name_of(scope: Scope, records: &Records) -> String {
     match scope {
-        Scope::Org(id) => orgs::name_of(id, records),
-        Scope::Team(id) => records.teams.get(id).map(|team| team.name.clone()).unwrap_or_default(),
-        Scope::User(id) => users::name_of(id, records),
-        Scope::Key(id) => records.keys.get(id).map(|key| key.prefix.clone()).unwrap_or_default(),
+        Scope::Org(id) => resource::name_of::<Orgs>(id, records),
+        Scope::Team(id) => resource::name_of::<Teams>(id, records),
+        Scope::User(id) => resource::name_of::<Users>(id, records),
+        Scope::Key(id) => resource::name_of::<Keys>(id, records),
     }
 }
 

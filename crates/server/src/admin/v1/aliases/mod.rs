@@ -90,8 +90,7 @@ impl Resource for Aliases {
     }
 
     fn record(body: AliasBody, draft: &Draft<'_, Self>) -> Result<Alias, Problem> {
-        check::name("alias", &body.alias)?;
-        check::regex("alias", &body.alias)?;
+        check::alias("alias", &body.alias)?;
         check::name("target", &body.target)?;
         let kept = |name: &str| draft.before.is_some_and(|before| before.provider == name);
         let provider = match body.provider {

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use super::providers;
-use super::resource::{Draft, Filter, FindParent, Look, Reference, Resource, stands_for};
-use super::rule_sets::{self, RuleSets};
+use super::providers::Providers;
+use super::resource::{Draft, Filter, FindParent, Look, Reference, Resource, id_of, name_of, stands_for};
+use super::rule_sets::RuleSets;
 
 pub(in super::super) struct Attachments;
 
@@ -52,7 +52,7 @@ impl Resource for Attachments {
 
     stands_for!(ProviderRuleSet in attachments);
     const NAME: &'static str = "attachment";
-    const PARENT: Option<FindParent> = Some(providers::id_of);
+    const PARENT: Option<FindParent> = Some(id_of::<Providers>);
     const FILTERS: &'static [Filter] = &[Filter::Text("rule_set"), Filter::Flag("enabled")];
 
     fn parent(record: &ProviderRuleSet) -> Option<i64> {
@@ -60,21 +60,21 @@ impl Resource for Attachments {
     }
 
     fn name(record: &ProviderRuleSet, records: &Records) -> Option<String> {
-        Some(rule_sets::name_of(record.rule_set_id, records))
+        Some(name_of::<RuleSets>(record.rule_set_id, records))
     }
 
     fn target(record: &ProviderRuleSet, records: &Records) -> String {
-        let set = rule_sets::name_of(record.rule_set_id, records);
-        format!("{set} to provider {}", providers::name_of(record.provider_id, records))
+        let set = name_of::<RuleSets>(record.rule_set_id, records);
+        format!("{set} to provider {}", name_of::<Providers>(record.provider_id, records))
     }
 
     fn view(record: &ProviderRuleSet, look: &Look) -> AttachmentView {
         AttachmentView {
             id: record.id,
             provider_id: record.provider_id.0,
-            provider: providers::name_of(record.provider_id, &look.records),
+            provider: name_of::<Providers>(record.provider_id, &look.records),
             rule_set_id: record.rule_set_id.0,
-            rule_set: rule_sets::name_of(record.rule_set_id, &look.records),
+            rule_set: name_of::<RuleSets>(record.rule_set_id, &look.records),
             sort_order: record.sort_order,
             enabled: record.enabled,
             created_at: record.created_at.0,

@@ -5,6 +5,8 @@ pub(super) mod cookie;
 pub(super) mod origin;
 pub(super) mod throttle;
 
+use std::net::IpAddr;
+
 use axum::extract::FromRequestParts;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -12,8 +14,7 @@ use penstock_control::accounts::Actor;
 use penstock_control::{KeyDigest, KeyLookup, login};
 
 use super::problem::Problem;
-use crate::listen::Peer;
-use crate::{Shared, State};
+use crate::{Shared, State, listen};
 
 /// Proof that the caller may use the admin API, and who it is.
 pub(super) struct Admin {
@@ -25,7 +26,7 @@ impl FromRequestParts<Shared> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Problem> {
-        let source_ip = source_ip(parts);
+        let source_ip = address(state, parts).map(|address| address.to_string());
         let actor = match parts.headers.get(AUTHORIZATION) {
             Some(shown) => by_key(state, shown.to_str().unwrap_or_default())?,
             None => by_session(state, parts).await?,
@@ -35,8 +36,8 @@ impl FromRequestParts<Shared> for Admin {
 }
 
 /// Where the request comes from.
-pub(super) fn source_ip(parts: &Parts) -> Option<String> {
-    parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical().to_string())
+pub(super) fn address(state: &State, parts: &Parts) -> Option<IpAddr> {
+    state.parts.trusted_proxies.remote(listen::peer(), &parts.headers).address()
 }
 
 fn by_key(state: &State, shown: &str) -> Result<Actor, Problem> {

@@ -5,6 +5,7 @@ use axum::extract::{Request, State};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use penstock_control::bundle::{self, Bundle, Format, MadeKey, PlanOptions, PlannedChange, References};
+use penstock_gateway::channel_rules;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,6 +14,7 @@ use crate::Shared;
 use crate::admin::v1::auth::Admin;
 use crate::admin::v1::body::{QueryString, read};
 use crate::admin::v1::problem::Problem;
+use crate::admin::v1::publish::publish;
 use crate::admin::v1::schema::Anything;
 
 /// What changed, or would change.
@@ -62,6 +64,11 @@ pub(in super::super) async fn handle(
         Problem::new(StatusCode::BAD_REQUEST, "unreadable", format!("the body is no text: {error}"))
     })?;
     let bundle = Bundle::read(text, format).map_err(|error| Problem::invalid(error.to_string()))?;
+    for (key, text) in bundle.pipelines() {
+        let checked = state.parts.gateway.pipelines().check(text).await;
+        checked.map_err(|error| Problem::invalid(format!("{key}: {error}")))?;
+    }
+    let bundle = bundle.seeding(channel_rules(&state.parts.table));
     // who calls from elsewhere may not read the files and variables of this machine
     let options = PlanOptions { prune: asked.prune, references: References::Refused };
     let (store, now) = (state.parts.store.as_ref(), state.parts.gateway.now());
@@ -71,7 +78,7 @@ pub(in super::super) async fn handle(
         return Ok(Json(Applied { version, changes: plan.changes, notes: plan.notes, keys: Vec::new() }));
     }
     let applied = bundle::apply(store, &bundle, options, &actor, now).await?;
-    state.parts.live.refresh(store).await?;
+    publish(&state).await;
     let keys = applied.keys.into_iter().map(KeyView::from).collect();
     Ok(Json(Applied { version: applied.version, changes: applied.changes, notes: applied.notes, keys }))
 }

@@ -11,10 +11,11 @@ use penstock_core::{CredentialId, ProviderId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::check;
 use super::problem::Problem;
-use super::resource::{Draft, Filter, FindParent, Look, Resource, Written, stands_for};
+use super::providers::Providers;
+use super::resource::{Draft, Filter, FindParent, Look, Resource, Written, id_of, name_of, stands_for};
 use super::schema::Count;
-use super::{check, providers};
 
 pub(in super::super) struct Credentials;
 
@@ -66,7 +67,7 @@ impl Resource for Credentials {
 
     stands_for!(Credential in credentials);
     const NAME: &'static str = "credential";
-    const PARENT: Option<FindParent> = Some(providers::id_of);
+    const PARENT: Option<FindParent> = Some(id_of::<Providers>);
     const FILTERS: &'static [Filter] = &[Filter::Text("kind"), Filter::Flag("enabled")];
     const SECRETS: &'static [&'static str] = &["secret"];
 
@@ -79,14 +80,14 @@ impl Resource for Credentials {
     }
 
     fn target(record: &Credential, records: &Records) -> String {
-        format!("{} of provider {}", record.name, providers::name_of(record.provider_id, records))
+        format!("{} of provider {}", record.name, name_of::<Providers>(record.provider_id, records))
     }
 
     fn view(record: &Credential, look: &Look) -> CredentialView {
         CredentialView {
             id: record.id.0,
             provider_id: record.provider_id.0,
-            provider: providers::name_of(record.provider_id, &look.records),
+            provider: name_of::<Providers>(record.provider_id, &look.records),
             name: record.name.clone(),
             kind: record.kind.clone(),
             sealed: record.secret.is_sealed(),

@@ -11,8 +11,8 @@ use crate::Shared;
 use crate::admin::v1::auth::Admin;
 use crate::admin::v1::body::QueryString;
 use crate::admin::v1::problem::Problem;
-use crate::admin::v1::providers;
-use crate::admin::v1::resource::{Page, Window, page_by};
+use crate::admin::v1::providers::Providers;
+use crate::admin::v1::resource::{Page, Window, name_of, page_by};
 use crate::admin::v1::schema::words;
 
 /// How a credential is, in all or for one model.
@@ -44,7 +44,7 @@ impl HealthRow {
             credential_id: status.credential_id.0,
             credential: credential.map(|credential| credential.name.clone()),
             provider_id: provider.map(|id| id.0),
-            provider: provider.map(|id| providers::name_of(id, records)),
+            provider: provider.map(|id| name_of::<Providers>(id, records)),
             model: Some(status.model).filter(|model| !model.is_empty()),
             state: status.state,
             until: status.until.map(|at| at.0),

@@ -6,7 +6,7 @@ use http::StatusCode;
 use penstock_control::accounts::{NewKey, new_key};
 use penstock_core::UserId;
 
-use super::{KeyBody, KeyView, Keys};
+use super::{KeyBody, KeyView, Keys, pipeline};
 use crate::Shared;
 use crate::admin::v1::auth::Admin;
 use crate::admin::v1::body::Fields;
@@ -24,6 +24,7 @@ pub(in super::super) async fn handle(
     Path(user): Path<String>,
     fields: Fields,
 ) -> Result<(StatusCode, Json<KeyView>), Problem> {
+    pipeline::check(&state, &fields).await?;
     // the owner and what else a key has come with the fields
     let (key, secret) = new_key(UserId(0), NewKey::default(), state.parts.gateway.now())?;
     let (status, Json(view)) = create_with::<Keys>(&state, &admin, Some(&user), fields, Some(&key)).await?;

@@ -4,6 +4,7 @@ pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod get;
 pub(super) mod list;
+mod pipeline;
 pub(super) mod update;
 
 use penstock_control::accounts::{ADMIN_TIER, LOCAL_TIER};
@@ -12,9 +13,10 @@ use penstock_core::{KeyId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::check;
 use super::problem::Problem;
-use super::resource::{Draft, Filter, FindParent, Look, Resource, stands_for};
-use super::{check, users};
+use super::resource::{Draft, Filter, FindParent, Look, Resource, id_of, name_of, stands_for};
+use super::users::Users;
 
 pub(in super::super) struct Keys;
 
@@ -63,7 +65,7 @@ impl Resource for Keys {
 
     stands_for!(UserKey in keys);
     const NAME: &'static str = "key";
-    const PARENT: Option<FindParent> = Some(users::id_of);
+    const PARENT: Option<FindParent> = Some(id_of::<Users>);
     const FILTERS: &'static [Filter] =
         &[Filter::Text("label"), Filter::Text("tier"), Filter::Flag("enabled")];
 
@@ -76,14 +78,14 @@ impl Resource for Keys {
     }
 
     fn target(record: &UserKey, records: &Records) -> String {
-        format!("{} of user {}", record.prefix, users::name_of(record.user_id, records))
+        format!("{} of user {}", record.prefix, name_of::<Users>(record.user_id, records))
     }
 
     fn view(record: &UserKey, look: &Look) -> KeyView {
         KeyView {
             id: record.id.0,
             user_id: record.user_id.0,
-            user: users::name_of(record.user_id, &look.records),
+            user: name_of::<Users>(record.user_id, &look.records),
             prefix: record.prefix.clone(),
             label: record.label.clone(),
             tier: record.tier.clone(),

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 
-use super::{KeyBody, KeyView, Keys};
+use super::{KeyBody, KeyView, Keys, pipeline};
 use crate::Shared;
 use crate::admin::v1::auth::Admin;
 use crate::admin::v1::body::Fields;
@@ -21,5 +21,6 @@ pub(in super::super) async fn handle(
     Path((user, key)): Path<(String, String)>,
     fields: Fields,
 ) -> Result<Json<KeyView>, Problem> {
+    pipeline::check(&state, &fields).await?;
     update::<Keys>(&state, &admin, Some(&user), &key, fields).await
 }

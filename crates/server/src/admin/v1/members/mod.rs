@@ -11,11 +11,12 @@ use penstock_core::{ProviderId, RouteId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::check;
 use super::problem::Problem;
-use super::providers::{self, Providers};
-use super::resource::{Draft, Filter, FindParent, Look, Reference, Resource, stands_for};
+use super::providers::Providers;
+use super::resource::{Draft, Filter, FindParent, Look, Reference, Resource, id_of, name_of, stands_for};
+use super::routes::Routes;
 use super::schema::Count;
-use super::{check, routes};
 
 pub(in super::super) struct Members;
 
@@ -62,7 +63,7 @@ impl Resource for Members {
 
     stands_for!(RouteMember in members);
     const NAME: &'static str = "member";
-    const PARENT: Option<FindParent> = Some(routes::id_of);
+    const PARENT: Option<FindParent> = Some(id_of::<Routes>);
     const FILTERS: &'static [Filter] = &[Filter::Text("provider"), Filter::Flag("enabled")];
 
     fn parent(record: &RouteMember) -> Option<i64> {
@@ -70,21 +71,21 @@ impl Resource for Members {
     }
 
     fn name(record: &RouteMember, records: &Records) -> Option<String> {
-        Some(format!("{}/{}", providers::name_of(record.provider_id.0, records), record.upstream_model_id))
+        Some(format!("{}/{}", name_of::<Providers>(record.provider_id.0, records), record.upstream_model_id))
     }
 
     fn target(record: &RouteMember, records: &Records) -> String {
         let name = Self::name(record, records).unwrap_or_default();
-        format!("{name} of route {}", routes::name_of(record.route_id, records))
+        format!("{name} of route {}", name_of::<Routes>(record.route_id, records))
     }
 
     fn view(record: &RouteMember, look: &Look) -> MemberView {
         MemberView {
             id: record.id,
             route_id: record.route_id.0,
-            route: routes::name_of(record.route_id, &look.records),
+            route: name_of::<Routes>(record.route_id, &look.records),
             provider_id: record.provider_id.0.0,
-            provider: providers::name_of(record.provider_id.0, &look.records),
+            provider: name_of::<Providers>(record.provider_id.0, &look.records),
             upstream_model_id: record.upstream_model_id.clone(),
             name: Self::name(record, &look.records).unwrap_or_default(),
             tier: record.tier,

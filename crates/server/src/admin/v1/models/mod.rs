@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::check;
 use super::problem::Problem;
-use super::resource::{Draft, Filter, FindParent, Look, Resource, stands_for};
+use super::providers::Providers;
+use super::resource::{Draft, Filter, FindParent, Look, Resource, id_of, name_of, stands_for};
 use super::schema::{Count, object_or_null};
-use super::{check, providers};
 
 /// What may have a price, in USD per million tokens.
 const PRICED: [&str; 5] = ["input", "output", "cache_read", "cache_write_5m", "cache_write_1h"];
@@ -71,7 +72,7 @@ impl Resource for Models {
 
     stands_for!(ProviderModel in models);
     const NAME: &'static str = "model";
-    const PARENT: Option<FindParent> = Some(providers::id_of);
+    const PARENT: Option<FindParent> = Some(id_of::<Providers>);
     const FILTERS: &'static [Filter] = &[Filter::Flag("enabled")];
 
     fn parent(record: &ProviderModel) -> Option<i64> {
@@ -83,14 +84,14 @@ impl Resource for Models {
     }
 
     fn target(record: &ProviderModel, records: &Records) -> String {
-        format!("{} of provider {}", record.model_id, providers::name_of(record.provider_id, records))
+        format!("{} of provider {}", record.model_id, name_of::<Providers>(record.provider_id, records))
     }
 
     fn view(record: &ProviderModel, look: &Look) -> ModelView {
         ModelView {
             id: record.id,
             provider_id: record.provider_id.0,
-            provider: providers::name_of(record.provider_id, &look.records),
+            provider: name_of::<Providers>(record.provider_id, &look.records),
             model_id: record.model_id.clone(),
             display_name: record.display_name.clone(),
             pricing: record.pricing.clone(),

@@ -84,8 +84,3 @@ impl Resource for Orgs {
         })
     }
 }
-
-/// The name of an organisation.
-pub(super) fn name_of(id: OrgId, records: &Records) -> String {
-    records.orgs.get(id).map(|org| org.name.clone()).unwrap_or_default()
-}

@@ -6,15 +6,17 @@ pub(super) mod get;
 pub(super) mod list;
 pub(super) mod update;
 
-use penstock_control::{Provider, Records};
-use penstock_core::{CredentialStrategy, ProviderId};
+use penstock_control::{Alias, Change, Provider, Records};
+use penstock_core::{CredentialStrategy, ProviderId, Timestamp};
+use penstock_gateway::rules_of;
+use penstock_providers::ProviderTable;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::check;
 use super::problem::Problem;
-use super::resource::{Draft, Filter, Look, Resource, Written, find, stands_for};
+use super::resource::{Draft, Filter, Look, Resource, Written, stands_for};
 use super::schema::{any_object, words};
 
 /// The channel of a provider that is no row of the provider table.
@@ -50,7 +52,8 @@ pub(in super::super) struct ProviderBody {
     #[serde(default = "first_strategy")]
     #[schema(schema_with = words::<CredentialStrategy>)]
     credential_strategy: CredentialStrategy,
-    /// The proxy through which it is reached.
+    /// The proxy through which it is reached: `http://`, `https://` or `socks5://`, with a login if it wants one;
+    /// `direct` for none where the others have one. It wins over that of the settings.
     #[serde(default, skip_serializing_if = "Written::is_kept")]
     proxy_url: Written,
     /// Whether it is used.
@@ -144,16 +147,28 @@ impl Resource for Providers {
             updated_at: draft.now(),
         })
     }
+
+    /// A new one starts with the routing rules of its channel; the aliases of one that is renamed know it by its name.
+    fn along(body: &ProviderBody, draft: &Draft<'_, Self>) -> Result<Vec<Change>, Problem> {
+        let Some(before) = draft.before else {
+            return Ok(seeds(&draft.state.parts.table, &body.channel, ProviderId(draft.id), draft.now()));
+        };
+        if before.name == body.name {
+            return Ok(Vec::new());
+        }
+        let aliases = draft.look.records.aliases.iter().filter(|alias| alias.provider == before.name);
+        let renamed =
+            |alias: &Alias| Alias { provider: body.name.clone(), updated_at: draft.now(), ..alias.clone() };
+        Ok(aliases.map(|alias| Change::Put(renamed(alias).into())).collect())
+    }
 }
 
-/// The id of the provider that a path names.
-pub(super) fn id_of(records: &Records, provider: &str) -> Result<i64, Problem> {
-    find::<Providers>(records, None, provider).map(|provider| provider.id.0)
-}
-
-/// The name of a provider.
-pub(super) fn name_of(id: ProviderId, records: &Records) -> String {
-    records.providers.get(id).map(|provider| provider.name.clone()).unwrap_or_default()
+/// The routing rules of a channel, for a provider.
+pub(super) fn seeds(table: &ProviderTable, channel: &str, id: ProviderId, now: Timestamp) -> Vec<Change> {
+    let rules = table.get(channel).map(rules_of).unwrap_or_default();
+    // below the temporary id of the provider itself
+    let numbered = rules.iter().zip((i64::MIN..=-2).rev());
+    numbered.map(|(rule, number)| Change::Put(rule.record(number, id, now).into())).collect()
 }
 
 fn no_settings() -> Value {

@@ -12,6 +12,7 @@ use crate::Shared;
 use crate::admin::v1::auth::Admin;
 use crate::admin::v1::body::{Fields, from_fields};
 use crate::admin::v1::problem::Problem;
+use crate::admin::v1::publish::publish;
 
 /// How often a change is planned anew because others changed something in between.
 const ATTEMPTS: usize = 20;
@@ -29,13 +30,30 @@ pub(in super::super) struct Removal {
 }
 
 /// What a change comes to.
-struct Planned {
-    changes: Vec<Change>,
+pub(in super::super) struct Planned {
+    pub(in super::super) changes: Vec<Change>,
     /// Which record it is about: one that is there, or [`NEW`].
+    pub(in super::super) id: i64,
+    /// What the audit trail calls it.
+    pub(in super::super) target: String,
+    pub(in super::super) before: Option<Value>,
+    pub(in super::super) after: Option<Value>,
+}
+
+/// A change that was made.
+pub(in super::super) struct Done {
+    /// The record it was about.
     id: i64,
-    target: String,
-    before: Option<Value>,
-    after: Option<Value>,
+    /// What is there since: worked out, since the store may have gone away behind the commit.
+    look: Look,
+}
+
+impl Done {
+    fn shown<R: Resource>(&self) -> Result<Json<R::View>, Problem> {
+        let record = R::all(&self.look.records).get(self.id);
+        let gone = || Problem::not_found(format!("no {} {}", R::KIND.noun(), self.id));
+        Ok(Json(R::view(record.ok_or_else(gone)?, &self.look)))
+    }
 }
 
 /// `POST`: makes one.
@@ -61,8 +79,8 @@ pub(in super::super) async fn create_with<R: Resource>(
         let draft = Draft { id: NEW, parent, before: made, created_at: look.now, look, state };
         put::<R>(from_fields(fields.0.clone())?, &fields.0, &draft)
     };
-    let id = commit::<R>(state, admin, "create", plan).await?;
-    Ok((StatusCode::CREATED, shown::<R>(state, id).await?))
+    let made = commit::<R>(state, admin, "create", plan).await?;
+    Ok((StatusCode::CREATED, made.shown::<R>()?))
 }
 
 /// `PATCH`: changes the fields that are there; `null` is a value, absent is none.
@@ -86,8 +104,7 @@ pub(in super::super) async fn update<R: Resource>(
         let planned = put::<R>(from_fields(all)?, &fields.0, &draft)?;
         Ok(Planned { before: Some(json(&R::view(&found, look))), ..planned })
     };
-    let id = commit::<R>(state, admin, "update", plan).await?;
-    shown::<R>(state, id).await
+    commit::<R>(state, admin, "update", plan).await?.shown::<R>()
 }
 
 /// `DELETE`: removes one, and what hangs on it.
@@ -140,14 +157,13 @@ fn put<R: Resource>(
     Ok(Planned { changes, id: draft.id, target, before: None, after: Some(Value::Object(after)) })
 }
 
-/// Commits what is planned and publishes it; what is refused stands in the audit trail too. The id is that of
-/// the record it is about.
-async fn commit<R: Resource>(
+/// Commits what is planned and publishes it; what is refused stands in the audit trail too.
+pub(in super::super) async fn commit<R: Resource>(
     state: &Shared,
     admin: &Admin,
     verb: &str,
     plan: impl Fn(&Look) -> Result<Planned, Problem>,
-) -> Result<i64, Problem> {
+) -> Result<Done, Problem> {
     let action = format!("{}.{verb}", R::NAME);
     let outcome = try_to_commit::<R>(state, admin, &action, plan).await;
     if let Err(problem) = &outcome {
@@ -167,7 +183,7 @@ async fn try_to_commit<R: Resource>(
     admin: &Admin,
     action: &str,
     plan: impl Fn(&Look) -> Result<Planned, Problem>,
-) -> Result<i64, Problem> {
+) -> Result<Done, Problem> {
     let store = state.parts.store.as_ref();
     for _ in 0..ATTEMPTS {
         let look = look::<R>(state).await?;
@@ -176,8 +192,10 @@ async fn try_to_commit<R: Resource>(
         let changes = ChangeSet { changes, based_on: Some(look.version), audit: Some(entry) };
         match store.commit(&changes).await {
             Ok(made) => {
-                state.parts.live.refresh(store).await?;
-                return Ok(made.id(id).unwrap_or(id));
+                publish(state).await;
+                let records = look.records.after(&changes, &made, store.keyring(), look.now)?;
+                let look = Look { records, version: made.version, ..look };
+                return Ok(Done { id: made.id(id).unwrap_or(id), look });
             }
             // planned from older records: again, from the newest
             Err(ControlError::Stale) => {}
@@ -185,13 +203,6 @@ async fn try_to_commit<R: Resource>(
         }
     }
     Err(ControlError::Stale.into())
-}
-
-async fn shown<R: Resource>(state: &Shared, id: i64) -> Result<Json<R::View>, Problem> {
-    let look = look::<R>(state).await?;
-    let record = R::all(&look.records).get(id);
-    let gone = || Problem::not_found(format!("the {} was removed at once by someone else", R::KIND.noun()));
-    Ok(Json(R::view(record.ok_or_else(gone)?, &look)))
 }
 
 /// What the audit trail calls a record.

@@ -41,6 +41,16 @@ pub(super) fn parent_id<R: Resource>(
     }
 }
 
+/// The id of the one of that name or id.
+pub(in super::super) fn id_of<R: Resource>(records: &Records, wanted: &str) -> Result<i64, Problem> {
+    find::<R>(records, None, wanted).map(|record| R::id(&record))
+}
+
+/// The name of the one with that id; empty if there is none.
+pub(in super::super) fn name_of<R: Resource>(id: impl Into<i64>, records: &Records) -> String {
+    R::all(records).get(id).and_then(|record| R::name(record, records)).unwrap_or_default()
+}
+
 /// The one of that name or, if none has it, of that id. A name counts before an id, since names may be numbers.
 pub(in super::super) fn find<R: Resource>(
     records: &Records,

@@ -15,8 +15,8 @@ use penstock_core::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(super) use self::change::{Removal, create, create_with, delete, update};
-pub(super) use self::find::{find, get};
+pub(super) use self::change::{Planned, Removal, commit, create, create_with, delete, update};
+pub(super) use self::find::{find, get, id_of, name_of};
 pub(super) use self::page::{Filter, Listing, Page, Window, list, page_by, page_limit};
 pub(super) use self::reference::Reference;
 pub(super) use self::written::Written;

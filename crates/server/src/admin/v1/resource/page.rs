@@ -76,6 +76,13 @@ pub(in super::super) struct Listing<R> {
     resource: PhantomData<R>,
 }
 
+impl<R> Listing<R> {
+    /// The first page of all.
+    pub(in super::super) fn first() -> Self {
+        Self { window: Window::default(), filters: Vec::new(), resource: PhantomData }
+    }
+}
+
 impl<R: Resource, S: Send + Sync> FromRequestParts<S> for Listing<R> {
     type Rejection = Problem;
 

@@ -10,11 +10,11 @@ use utoipa::ToSchema;
 use crate::Shared;
 use crate::admin::v1::auth::Admin;
 use crate::admin::v1::body::QueryString;
-use crate::admin::v1::orgs;
+use crate::admin::v1::orgs::Orgs;
 use crate::admin::v1::problem::Problem;
-use crate::admin::v1::resource::{Page, Reference, Window, page_by};
+use crate::admin::v1::resource::{Page, Reference, Window, name_of, page_by};
 use crate::admin::v1::schema::{usd, words};
-use crate::admin::v1::users::{self, Users};
+use crate::admin::v1::users::Users;
 
 /// Which sums are meant.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -77,11 +77,11 @@ impl RollupRow {
             bucket: row.bucket.0,
             provider: row.provider.to_string(),
             org_id: known(row.org_id),
-            org: some(orgs::name_of(OrgId(row.org_id), records)),
+            org: some(name_of::<Orgs>(OrgId(row.org_id), records)),
             team_id: known(row.team_id),
             team: records.teams.get(row.team_id).map(|team| team.name.clone()),
             user_id: known(row.user_id),
-            user: some(users::name_of(UserId(row.user_id), records)),
+            user: some(name_of::<Users>(UserId(row.user_id), records)),
             route: row.route.to_string(),
             model: row.model.to_string(),
             requests: row.requests,

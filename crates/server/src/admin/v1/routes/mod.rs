@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::check;
 use super::problem::Problem;
-use super::resource::{Draft, Filter, Look, Resource, find, stands_for};
+use super::resource::{Draft, Filter, Look, Resource, stands_for};
 use super::schema::{object_or_null, words};
 
 pub(in super::super) struct Routes;
@@ -105,16 +105,6 @@ impl Resource for Routes {
             updated_at: draft.now(),
         })
     }
-}
-
-/// The id of the route that a path names.
-pub(super) fn id_of(records: &Records, route: &str) -> Result<i64, Problem> {
-    find::<Routes>(records, None, route).map(|route| route.id.0)
-}
-
-/// The name of a route.
-pub(super) fn name_of(id: RouteId, records: &Records) -> String {
-    records.routes.get(id).map(|route| route.name.clone()).unwrap_or_default()
 }
 
 fn first_strategy() -> RouteStrategy {

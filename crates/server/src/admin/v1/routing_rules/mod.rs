@@ -4,6 +4,7 @@ pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod get;
 pub(super) mod list;
+pub(super) mod reset;
 pub(super) mod update;
 
 use penstock_control::{Implementation, Records, RoutingRule};
@@ -12,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use super::providers;
-use super::resource::{Draft, Filter, FindParent, Look, Resource, stands_for};
+use super::providers::Providers;
+use super::resource::{Draft, Filter, FindParent, Look, Resource, id_of, name_of, stands_for};
 use super::schema::{words, words_or_null};
 
 pub(in super::super) struct RoutingRules;
@@ -67,7 +68,7 @@ impl Resource for RoutingRules {
 
     stands_for!(RoutingRule in routing_rules);
     const NAME: &'static str = "routing_rule";
-    const PARENT: Option<FindParent> = Some(providers::id_of);
+    const PARENT: Option<FindParent> = Some(id_of::<Providers>);
     const FILTERS: &'static [Filter] =
         &[Filter::Text("operation"), Filter::Text("kind"), Filter::Text("implementation")];
 
@@ -80,7 +81,7 @@ impl Resource for RoutingRules {
     }
 
     fn target(record: &RoutingRule, records: &Records) -> String {
-        let provider = providers::name_of(record.provider_id, records);
+        let provider = name_of::<Providers>(record.provider_id, records);
         format!("{}:{} of provider {provider}", record.operation, record.kind)
     }
 
@@ -88,7 +89,7 @@ impl Resource for RoutingRules {
         RoutingRuleView {
             id: record.id,
             provider_id: record.provider_id.0,
-            provider: providers::name_of(record.provider_id, &look.records),
+            provider: name_of::<Providers>(record.provider_id, &look.records),
             name: format!("{}:{}", record.operation, record.kind),
             operation: record.operation,
             kind: record.kind,

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::check;
 use super::problem::Problem;
-use super::resource::{Draft, Filter, Look, Resource, find, stands_for};
+use super::resource::{Draft, Filter, Look, Resource, stands_for};
 
 pub(in super::super) struct RuleSets;
 
@@ -83,14 +83,4 @@ impl Resource for RuleSets {
             updated_at: draft.now(),
         })
     }
-}
-
-/// The id of the rule set that a path names.
-pub(super) fn id_of(records: &Records, rule_set: &str) -> Result<i64, Problem> {
-    find::<RuleSets>(records, None, rule_set).map(|rule_set| rule_set.id.0)
-}
-
-/// The name of a rule set.
-pub(super) fn name_of(id: RuleSetId, records: &Records) -> String {
-    records.rule_sets.get(id).map(|rule_set| rule_set.name.clone()).unwrap_or_default()
 }

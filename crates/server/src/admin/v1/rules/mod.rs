@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::check;
 use super::problem::Problem;
-use super::resource::{Draft, Filter, FindParent, Look, Resource, stands_for};
+use super::resource::{Draft, Filter, FindParent, Look, Resource, id_of, name_of, stands_for};
+use super::rule_sets::RuleSets;
 use super::schema::{any_object, list_of_words_or_null, object_or_null, words};
-use super::{check, rule_sets};
 
 pub(in super::super) struct Rules;
 
@@ -72,7 +73,7 @@ impl Resource for Rules {
 
     stands_for!(Rule in rules);
     const NAME: &'static str = "rule";
-    const PARENT: Option<FindParent> = Some(rule_sets::id_of);
+    const PARENT: Option<FindParent> = Some(id_of::<RuleSets>);
     const FILTERS: &'static [Filter] = &[Filter::Text("kind"), Filter::Flag("enabled")];
 
     fn parent(record: &Rule) -> Option<i64> {
@@ -84,14 +85,14 @@ impl Resource for Rules {
     }
 
     fn target(record: &Rule, records: &Records) -> String {
-        format!("{} of rule set {}", record.sort_order, rule_sets::name_of(record.rule_set_id, records))
+        format!("{} of rule set {}", record.sort_order, name_of::<RuleSets>(record.rule_set_id, records))
     }
 
     fn view(record: &Rule, look: &Look) -> RuleView {
         RuleView {
             id: record.id,
             rule_set_id: record.rule_set_id.0,
-            rule_set: rule_sets::name_of(record.rule_set_id, &look.records),
+            rule_set: name_of::<RuleSets>(record.rule_set_id, &look.records),
             kind: record.kind,
             config: record.config.clone(),
             filter_model: record.filter_model.clone(),

@@ -1,5 +1,7 @@
 //! `POST /admin/v1/login`
 
+use std::net::IpAddr;
+
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
@@ -13,11 +15,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Shared;
-use crate::admin::v1::auth::{cookie, origin, source_ip};
+use crate::admin::v1::auth::{address, cookie, origin};
 use crate::admin::v1::body::JsonBody;
 use crate::admin::v1::problem::Problem;
+use crate::admin::v1::publish::publish;
 use crate::admin::v1::resource::Written;
-use crate::listen::Peer;
 
 /// As much of a name as the audit trail keeps: somebody may have typed a password there.
 const SHOWN: usize = 64;
@@ -43,18 +45,15 @@ pub(in super::super) struct Session {
 }
 
 /// Where a login comes from.
-pub(in super::super) struct Source {
-    peer: Option<Peer>,
-    shown: Option<String>,
-}
+pub(in super::super) struct Source(Option<IpAddr>);
 
 impl FromRequestParts<Shared> for Source {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Problem> {
         // another site must not log a browser in as somebody of its choice
         origin::refuse_others(&parts.headers)?;
-        Ok(Self { peer: parts.extensions.get().copied(), shown: source_ip(parts) })
+        Ok(Self(address(state, parts)))
     }
 }
 
@@ -64,16 +63,15 @@ impl FromRequestParts<Shared> for Source {
     responses((status = 200, description = "The session; its cookie comes with it.", body = Session))
 )]
 pub(in super::super) async fn handle(
-    source: Source,
+    Source(address): Source,
     State(state): State<Shared>,
     JsonBody(login): JsonBody<Login>,
 ) -> Result<Response, Problem> {
     let Written::Given(password) = login.password else {
         return Err(Problem::field("password", "expected a text"));
     };
-    let address = source.peer.map(|peer| peer.0.ip());
     let shown: String = login.name.chars().take(SHOWN).collect();
-    let actor = Actor { source_ip: source.shown.clone(), ..Actor::named(&shown) };
+    let actor = Actor { source_ip: address.map(|address| address.to_string()), ..Actor::named(&shown) };
     let now = state.parts.gateway.now();
     if let Err(refused) = state.throttle.attempt(&login.name, address, now) {
         let problem = Problem::too_many(refused.seconds);
@@ -102,7 +100,7 @@ async fn admit(state: &Shared, name: &str, password: Secret<String>) -> Result<L
     let store = state.parts.store.as_ref();
     let logged_in = log_in(store, name, password, state.parts.gateway.now()).await?;
     // the session is looked up among the published records
-    state.parts.live.refresh(store).await?;
+    publish(state).await;
     Ok(logged_in)
 }
 

@@ -47,7 +47,7 @@ pub(in super::super) struct SettingsBody {
     body_retention_days: Option<Count>,
     /// Megabytes the database may have before old logs are removed.
     max_database_mb: Option<Count>,
-    /// The proxy through which providers are reached.
+    /// The proxy through which providers are reached that have none of their own.
     #[serde(default, skip_serializing_if = "Written::is_kept")]
     proxy_url: Written,
 }

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::check;
-use super::orgs::{self, Orgs};
+use super::orgs::Orgs;
 use super::problem::Problem;
-use super::resource::{Draft, Filter, Look, Reference, Resource, stands_for};
+use super::resource::{Draft, Filter, Look, Reference, Resource, name_of, stands_for};
 
 pub(in super::super) struct Teams;
 
@@ -57,7 +57,7 @@ impl Resource for Teams {
     }
 
     fn target(record: &Team, records: &Records) -> String {
-        format!("{} of organisation {}", record.name, orgs::name_of(record.org_id, records))
+        format!("{} of organisation {}", record.name, name_of::<Orgs>(record.org_id, records))
     }
 
     fn view(record: &Team, look: &Look) -> TeamView {
@@ -65,7 +65,7 @@ impl Resource for Teams {
             id: record.id.0,
             name: record.name.clone(),
             org_id: record.org_id.0,
-            org: orgs::name_of(record.org_id, &look.records),
+            org: name_of::<Orgs>(record.org_id, &look.records),
             enabled: record.enabled,
             created_at: record.created_at.0,
             updated_at: record.updated_at.0,

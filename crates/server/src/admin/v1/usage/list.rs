@@ -13,11 +13,11 @@ use crate::Shared;
 use crate::admin::v1::auth::Admin;
 use crate::admin::v1::body::QueryString;
 use crate::admin::v1::keys::Keys;
-use crate::admin::v1::orgs;
+use crate::admin::v1::orgs::Orgs;
 use crate::admin::v1::problem::Problem;
-use crate::admin::v1::resource::{Page, Reference, page_limit};
+use crate::admin::v1::resource::{Page, Reference, name_of, page_limit};
 use crate::admin::v1::schema::{anything, usd_or_null, words};
-use crate::admin::v1::users::{self, Users};
+use crate::admin::v1::users::Users;
 
 /// Which rows are meant.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -110,11 +110,11 @@ impl UsageRow {
             provider: row.provider.to_string(),
             credential: text(row.credential),
             org_id: row.org_id.map(|id| id.0),
-            org: row.org_id.and_then(|id| some(orgs::name_of(id, records))),
+            org: row.org_id.and_then(|id| some(name_of::<Orgs>(id, records))),
             team_id: row.team_id.map(|id| id.0),
             team: team.map(|team| team.name.clone()),
             user_id: row.user_id.map(|id| id.0),
-            user: row.user_id.and_then(|id| some(users::name_of(id, records))),
+            user: row.user_id.and_then(|id| some(name_of::<Users>(id, records))),
             key_id: row.key_id.map(|id| id.0),
             key: key.map(|key| key.prefix.clone()),
             tenant: text(row.tenant),

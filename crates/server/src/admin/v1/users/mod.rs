@@ -12,9 +12,9 @@ use penstock_core::{OrgId, Secret, TeamId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::orgs::{self, Orgs};
+use super::orgs::Orgs;
 use super::problem::Problem;
-use super::resource::{Draft, Filter, Look, Reference, Resource, Written, find, stands_for};
+use super::resource::{Draft, Filter, Look, Reference, Resource, Written, name_of, stands_for};
 use super::teams::Teams;
 
 /// Characters of a password. Argon2id makes the shortest of these a matter of years, and the longest is hashed
@@ -89,7 +89,7 @@ impl Resource for Users {
             id: record.id.0,
             name: record.name.clone(),
             org_id: record.org_id.0,
-            org: orgs::name_of(record.org_id, &look.records),
+            org: name_of::<Orgs>(record.org_id, &look.records),
             team_id: record.team_id.map(|id| id.0),
             team: team.map(|team| team.name.clone()),
             has_password: record.password.is_some(),
@@ -147,16 +147,6 @@ impl Resource for Users {
         changes.extend(grants(user, permissions, draft.now())?);
         Ok(changes)
     }
-}
-
-/// The id of the user that a path names.
-pub(super) fn id_of(records: &Records, user: &str) -> Result<i64, Problem> {
-    find::<Users>(records, None, user).map(|user| user.id.0)
-}
-
-/// The name of a user.
-pub(super) fn name_of(id: UserId, records: &Records) -> String {
-    records.users.get(id).map(|user| user.name.clone()).unwrap_or_default()
 }
 
 fn granted(user: UserId, records: &Records) -> impl Iterator<Item = &Permission> {
