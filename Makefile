@@ -6,7 +6,7 @@ ARGS ?=
 # minutes for each fuzz target: make fuzz MINUTES=10
 MINUTES ?= 1
 
-.PHONY: run test check conformance bench fuzz services help
+.PHONY: run test check conformance drill bench fuzz services help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
@@ -28,6 +28,10 @@ check: ## what a change must pass: format, lints, docs, tests, licences, unused 
 
 conformance: services ## run every case against every storage backend, and write docs/reference/conformance.md
 	scripts/conformance.sh
+
+drill: services ## make things fail under load, one at a time, and print what clients saw and what was lost
+	$(CARGO) build --workspace --bins
+	scripts/drill.sh
 
 bench: ## measure, and write docs/benchmarks/
 	$(CARGO) build --release --workspace --bins

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what tests need beside the toolchain. For the client tests in tests/clients: .tools/python (a venv)
-# and tests/clients/node/node_modules. For the document of the admin API: .tools/openapi (a venv). For the storage
-# tests, the servers: Redis, MariaDB and PgBouncer of the system, PostgreSQL with pgvector in .tools/pgserver, libSQL
-# in .tools/sqld.
+# and tests/clients/node/node_modules. For the package of module authors: sdk/typescript/node_modules. For the document
+# of the admin API: .tools/openapi (a venv). For the storage tests, the servers: Redis, MariaDB and PgBouncer of the
+# system, PostgreSQL with pgvector in .tools/pgserver, libSQL in .tools/sqld.
 # Does nothing, silently, when all of it matches what is pinned.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -75,6 +75,14 @@ if ! stamped "$node_dir/node_modules/.stamp" "$wanted"; then
     say "installing the Node client libraries into $node_dir/node_modules"
     (cd "$node_dir" && npm ci --loglevel=error --no-audit --no-fund >/dev/null)
     echo "$wanted" >"$node_dir/node_modules/.stamp"
+fi
+
+sdk_dir=sdk/typescript
+wanted="$(digest "$sdk_dir/package-lock.json") node $node_major"
+if ! stamped "$sdk_dir/node_modules/.stamp" "$wanted"; then
+    say "installing what the module SDK is built and tested with into $sdk_dir/node_modules"
+    (cd "$sdk_dir" && npm ci --ignore-scripts --loglevel=error --no-audit --no-fund >/dev/null)
+    echo "$wanted" >"$sdk_dir/node_modules/.stamp"
 fi
 
 command -v redis-server >/dev/null || offer Redis redis-server

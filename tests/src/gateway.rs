@@ -17,6 +17,7 @@ pub const ADMIN_KEY: &str = "an-admin-key-for-the-tests";
 /// A gateway to be started.
 #[derive(Debug)]
 pub struct Builder {
+    program: Option<PathBuf>,
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
     file: String,
@@ -31,6 +32,11 @@ impl DataDir {
     /// A new, empty one.
     pub fn new() -> Result<Self> {
         Ok(Self(TempDir::new()?))
+    }
+
+    /// A new, empty one in that folder.
+    pub fn within(folder: &Path) -> Result<Self> {
+        Ok(Self(TempDir::new_in(folder)?))
     }
 
     /// Where it is.
@@ -65,7 +71,7 @@ impl Builder {
 
     /// A gateway on a folder that was used before.
     pub fn on(data: DataDir) -> Self {
-        Self { arguments: Vec::new(), variables: Vec::new(), file: String::new(), data }
+        Self { program: None, arguments: Vec::new(), variables: Vec::new(), file: String::new(), data }
     }
 
     /// Providers `openai`, `anthropic` and `gemini`, all at the scripted upstream.
@@ -79,6 +85,12 @@ impl Builder {
                 "[[providers]]\nname = \"gemini\"\nbase_url = \"{url}\"\n\
                  credentials = [{{ name = \"main\", api_key = \"AIza-upstream\" }}]\n"
             ))
+    }
+
+    /// Starts this program instead of the binary.
+    #[must_use]
+    pub fn program(self, program: PathBuf) -> Self {
+        Self { program: Some(program), ..self }
     }
 
     /// Adds an argument.
@@ -111,7 +123,8 @@ impl Builder {
     fn command(&self, arguments: &[&str]) -> Result<Command> {
         let file = self.data.path().join("penstock.toml");
         std::fs::write(&file, &self.file)?;
-        let mut command = Command::new(binary()?);
+        let program = self.program.clone().map_or_else(binary, Ok)?;
+        let mut command = Command::new(program);
         command
             .env_clear()
             .env("PENSTOCK_ADMIN_KEY", ADMIN_KEY)
@@ -252,6 +265,12 @@ impl Gateway {
         }
     }
 
+    /// What the log complains of.
+    fn complaints(&self) -> Result<String> {
+        let log = self.log()?;
+        Ok(log.lines().filter(|line| !line.contains("\"INFO\"")).collect::<Vec<_>>().join("\n"))
+    }
+
     /// Waits until at least `rows` usage rows are there.
     pub async fn usage_of(&self, rows: usize) -> Result<Vec<Value>> {
         let start = Instant::now();
@@ -260,11 +279,10 @@ impl Gateway {
             if found.len() >= rows {
                 return Ok(found);
             }
-            ensure!(
-                start.elapsed() < PATIENCE,
-                "expected {rows} usage rows, found {}: {found:?}",
-                found.len()
-            );
+            if start.elapsed() > PATIENCE {
+                let said = self.complaints()?;
+                bail!("expected {rows} usage rows, found {}: {found:?}\n{said}", found.len());
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -278,7 +296,7 @@ impl Gateway {
             if journal["open_requests"] == 0 && journal["pending_settlements"] == 0 {
                 return Ok(());
             }
-            ensure!(start.elapsed() < PATIENCE, "not settled: {journal}");
+            ensure!(start.elapsed() < PATIENCE, "not settled: {journal}\n{}", self.complaints()?);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -46,7 +46,7 @@ pub(super) fn write(ask: &Ask) -> Answer {
     }
     let mut headers = provider_headers(ask.endpoint.dialect());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    let answer = Answer {
+    let mut answer = Answer {
         status: StatusCode::OK,
         headers,
         parts,
@@ -55,6 +55,9 @@ pub(super) fn write(ask: &Ask) -> Answer {
         fault: None,
         unfinished,
     };
+    if script.has(Flag::Empty) {
+        answer.parts.clear();
+    }
     bend(answer, script)
 }
 

@@ -19,6 +19,8 @@ pub(super) enum Flag {
     Garbage,
     /// Bytes that are not HTTP.
     GarbageHttp,
+    /// A 200 that ends before its first byte.
+    Empty,
     /// Leave usage out wherever the dialect would report it.
     NoUsage,
     /// End a stream cleanly, but without its terminal event.
@@ -105,6 +107,7 @@ impl Script {
             "never" => self.flags.push(Flag::Never),
             "garbage" => self.flags.push(Flag::Garbage),
             "garbage-http" => self.flags.push(Flag::GarbageHttp),
+            "empty" => self.flags.push(Flag::Empty),
             "no-usage" => self.flags.push(Flag::NoUsage),
             "no-done" => self.flags.push(Flag::NoDone),
             "crlf" => self.flags.push(Flag::Crlf),

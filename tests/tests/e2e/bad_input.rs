@@ -35,6 +35,11 @@ async fn what_cannot_be_taken_is_refused_in_words_and_in_the_clients_dialect() -
         ),
         ("{\"model\":5}", 400, "\"model\" is a number: expected a non-empty string"),
         ("{\"model\":\"\"}", 400, "\"model\" is an empty string: expected a non-empty string"),
+        (
+            "{\"model\":\"openai/x\\u0000\"}",
+            400,
+            "\"model\" holds the control character U+0000: expected a name without one",
+        ),
         ("{\"model\":\"gtp-4o-mini\"}", 404, "no model \"gtp-4o-mini\": did you mean \"gpt-4o-mini\""),
         ("{\"model\":\"fsat\"}", 404, "did you mean \"fast\""),
         (
@@ -61,6 +66,13 @@ async fn what_cannot_be_taken_is_refused_in_words_and_in_the_clients_dialect() -
     }
     let gemini = post(gateway.at("/v1beta/models/gmini-2.0-flash:generateContent"), "{}").send().await?;
     assert_eq!((gemini.status.as_u16(), &gemini.json()?["error"]["status"]), (404, &"NOT_FOUND".into()));
+    let odd = post(gateway.at("/v1beta/models/openai%2Fx%00:generateContent"), "{}").send().await?;
+    assert_eq!(odd.status.as_u16(), 400, "{}", odd.text());
+    assert!(
+        odd.text().contains("the model in the path holds the control character U+0000"),
+        "{}",
+        odd.text()
+    );
     assert_eq!(upstream.requests().len(), 0, "none of it went anywhere");
     Ok(())
 }

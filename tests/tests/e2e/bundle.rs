@@ -408,3 +408,30 @@ async fn the_admin_api_applies_and_exports() -> Result<()> {
     assert_eq!(get(gateway.at("/admin/v1/export")).send().await?.status, 401);
     Ok(())
 }
+
+#[test]
+fn a_provider_that_a_bundle_makes_starts_with_the_routing_rules_of_its_channel() -> Result<()> {
+    let data = DataDir::new()?;
+    let text = "penstock: 1\nproviders:\n- {name: eu, channel: openai}\n- {name: bare, channel: openai, routing_rules: []}\n\
+                - {name: own, channel: openai, routing_rules: [{operation: generate, kind: gemini, implementation: unsupported}]}\n";
+    let planned = fed(data.path(), &["apply", "-", "--plan"], text)?;
+    let note = "note: the new provider \"eu\" starts with the 11 routing rules of the channel \"openai\"";
+    assert!(said(&planned).contains(note), "{}", said(&planned));
+    let applied = fed(data.path(), &["apply", "-"], text)?;
+    assert!(said(&applied).contains(note), "{}", said(&applied));
+    let same = fed(data.path(), &["apply", "-", "--prune"], text)?;
+    assert!(said(&same).contains("nothing to change"), "{}", said(&same));
+    let export = succeeded(&run(data.path(), &["export"])?)?;
+    let value: Value = serde_json::from_str(&export)?;
+    let rules = |name: &str| {
+        let providers = value["providers"].as_array()?;
+        let found = providers.iter().find(|provider| provider["name"] == name)?;
+        found["routing_rules"].as_array().map(Vec::len)
+    };
+    assert_eq!((rules("eu"), rules("bare"), rules("own")), (Some(11), Some(0), Some(1)), "{export}");
+    // what was taken away on purpose stays away in a copy
+    let copy = DataDir::new()?;
+    succeeded(&fed(copy.path(), &["import", "-"], &export)?)?;
+    assert_eq!(succeeded(&run(copy.path(), &["export"])?)?, export);
+    Ok(())
+}

@@ -7,6 +7,8 @@ use penstock_tests::gateway::{Builder, Gateway};
 use penstock_tests::http::{Answer, post, read_frame, read_on};
 use penstock_tests::upstream::{Outcome, ScriptedUpstream};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -167,6 +169,8 @@ async fn the_next_candidate_answers_and_only_it_is_billed() -> Result<()> {
         "garbage-http",
         "cut-after=0",
         "html=502",
+        "html=403",
+        "empty",
     ];
     for fault in faults {
         let (first, second) = (ScriptedUpstream::start().await?, ScriptedUpstream::start().await?);
@@ -180,6 +184,78 @@ async fn the_next_candidate_answers_and_only_it_is_billed() -> Result<()> {
         assert_eq!(rows.len(), 1, "{fault}");
         assert_eq!((&rows[0]["provider"], &rows[0]["route"]), (&"second".into(), &"fast".into()), "{fault}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_without_a_byte_counts_as_broken() -> Result<()> {
+    let upstream = ScriptedUpstream::start().await?;
+    let gateway = start(&upstream).await?;
+    for _ in 0..2 {
+        let answer = ask(&gateway, "scripted@empty", true).await?;
+        assert_eq!((answer.status.as_u16(), code(&answer)?), (502, "upstream_error".into()));
+        assert!(answer.text().contains("ended its answer before the first byte"), "{}", answer.text());
+    }
+    // three attempts of the first request and two of the second: five in a row
+    assert_eq!(upstream.requests().len(), 5);
+    assert_eq!(code(&ask(&gateway, "scripted@empty", true).await?)?, "upstream_unavailable");
+    gateway.settled().await?;
+    assert_eq!(gateway.usage().await?.len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn time_that_is_used_up_is_not_the_next_providers_fault() -> Result<()> {
+    let (first, second) = (ScriptedUpstream::start().await?, ScriptedUpstream::start().await?);
+    let provider = |name: &str, url: String| {
+        format!(
+            "[[providers]]\nname = \"{name}\"\nchannel = \"openai\"\nbase_url = \"{url}/v1\"\n\
+             credentials = [{{ name = \"a\", api_key = \"sk-{name}-a\" }}]\n"
+        )
+    };
+    let file = format!(
+        "{}{}[[routes]]\nname = \"fast\"\nmembers = [\n  {{ provider = \"first\", model = \"scripted@never\" }},\n  \
+         {{ provider = \"second\", model = \"scripted@slow-head-ms=600\", tier = 1 }},\n]\n",
+        provider("first", first.url()),
+        provider("second", second.url()),
+    );
+    let builder = Builder::new()?.file(&file).set("timeouts.first_byte", "800ms").set("timeouts.total", "1s");
+    let gateway = builder.start().await?;
+    let fast = r#"{"model":"fast","messages":[]}"#;
+    for _ in 0..6 {
+        let answer = post(gateway.at(CHAT), fast).send().await?;
+        assert_eq!(code(&answer)?, "upstream_timeout", "{}", answer.text());
+        if first.requests().len() == 5 {
+            break;
+        }
+    }
+    assert_eq!((first.requests().len(), second.requests().len()), (5, 5));
+    // the first one's breaker is open, and the second one's is not: it has its time now
+    let answer = post(gateway.at(CHAT), fast).send().await?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!((first.requests().len(), second.requests().len()), (5, 6));
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_is_asked_when_the_upload_took_all_the_time() -> Result<()> {
+    let upstream = ScriptedUpstream::start().await?;
+    let gateway = Builder::new()?.upstream(&upstream.url()).set("timeouts.total", "300ms").start().await?;
+    let mut socket = TcpStream::connect(gateway.url().trim_start_matches("http://")).await?;
+    let body = chat("scripted", false);
+    let head = format!(
+        "POST {CHAT} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).await?;
+    // not a wait for something: this is how long the upload takes
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    socket.write_all(body.as_bytes()).await?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await?;
+    assert!(answer.starts_with("HTTP/1.1 504 ") && answer.contains("upstream_timeout"), "{answer}");
+    assert!(answer.contains("used up before a provider could be asked"), "{answer}");
+    assert_eq!(upstream.requests().len(), 0);
     Ok(())
 }
 

@@ -170,3 +170,73 @@ async fn what_is_too_old_is_removed_and_nothing_else() -> Result<()> {
     ensure!(gateway.log()?.contains("removed what was older"), "{}", gateway.log()?);
     Ok(())
 }
+
+/// The rows of so many requests, once each has what its provider answered.
+async fn answered(gateway: &Gateway, rows: usize) -> Result<Vec<Value>> {
+    let start = Instant::now();
+    loop {
+        let found = logs(gateway).await?;
+        let is_whole =
+            |row: &Value| row["upstream"][0]["response_body"].is_string() && row["response_body"].is_string();
+        if found.len() == rows && found.iter().all(is_whole) {
+            return Ok(found);
+        }
+        ensure!(start.elapsed() < PATIENCE, "of {rows} rows: {found:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_provider_answered_is_logged_as_it_was_sent() -> Result<()> {
+    let upstream = ScriptedUpstream::start().await?;
+    let gateway = Builder::new()?.upstream(&upstream.url()).start().await?;
+    let on = json!({"log_downstream": true, "log_upstream": true, "capture_bodies": true, "capture_max_bytes": 12_000,
+                    "redaction": ["finish_reason"]});
+    settings(&gateway, on).await?;
+    let chat = gateway.at("/v1/chat/completions");
+    let calls = [
+        post(&chat, r#"{"model":"openai/scripted","messages":[]}"#),
+        // the gateway asks for usage, which the client did not, and takes it out again
+        post(&chat, r#"{"model":"openai/scripted@tokens=41:17","stream":true,"messages":[]}"#),
+        post(gateway.at("/v1/messages"), r#"{"model":"openai/scripted","max_tokens":9,"messages":[]}"#),
+        post(&chat, r#"{"model":"openai/scripted@chunks=200","stream":true,"messages":[]}"#),
+    ];
+    let mut rows = Vec::new();
+    for (number, call) in calls.into_iter().enumerate() {
+        let answer = call.send().await?;
+        ensure!(answer.status == 200, "{}", answer.text());
+        let found = answered(&gateway, number + 1).await?;
+        let known: Vec<_> = rows.iter().map(|row: &Value| row["request_id"].clone()).collect();
+        rows.extend(found.into_iter().filter(|row| !known.contains(&row["request_id"])));
+    }
+    let text = |row: &Value| row["upstream"][0]["response_body"].as_str().unwrap_or_default().to_owned();
+    let [document, stream, translated, long] = rows.as_slice() else { anyhow::bail!("{rows:?}") };
+    ensure!(
+        text(document).contains("\"chat.completion\"") && text(document).contains("[redacted]"),
+        "{document}"
+    );
+    ensure!(text(stream).contains("\"completion_tokens\":17") && text(stream).contains("[DONE]"), "{stream}");
+    ensure!(
+        !stream["response_body"].to_string().contains("completion_tokens"),
+        "the client saw none: {stream}"
+    );
+    ensure!(text(translated).contains("\"chat.completion\""), "as the provider speaks: {translated}");
+    ensure!(translated["response_body"].to_string().contains("\\\"message\\\""), "{translated}");
+    ensure!(text(long).ends_with("… (cut)") && text(long).len() < 13_000, "{long}");
+
+    // a client that goes away leaves what came until then
+    let call = post(&chat, r#"{"model":"openai/scripted@stall-after=3","stream":true,"messages":[]}"#);
+    let mut response = call.open().await?;
+    penstock_tests::http::read_frame(response.body_mut()).await?;
+    drop(response);
+    let found = answered(&gateway, 5).await?;
+    let gone = found.iter().find(|row| row["body"].to_string().contains("stall-after")).context("no row")?;
+    ensure!(text(gone).contains("chat.completion.chunk") && !text(gone).contains("[DONE]"), "{gone}");
+
+    settings(&gateway, json!({"capture_bodies": false})).await?;
+    ask(&gateway, &json!({"model": "openai/scripted", "messages": []})).await?;
+    let found = logs_of(&gateway, 6).await?;
+    let bare = |row: &&Value| row["response_body"].is_null() && row["upstream"][0]["response_body"].is_null();
+    ensure!(found.iter().filter(bare).count() == 1, "{found:?}");
+    Ok(())
+}

@@ -90,11 +90,17 @@ pub(super) async fn send_all(
 pub(super) fn by_number(rows: &[Value]) -> Result<BTreeMap<usize, &Value>> {
     let mut found = BTreeMap::new();
     for row in rows {
-        let model = row["model"].as_str().context("no model")?;
-        let tag = model.split("tag=t").nth(1).and_then(|rest| rest.split(':').next()).context("no tag")?;
-        ensure!(found.insert(tag.parse()?, row).is_none(), "two rows for request {tag}");
+        let number = number_of(row)?;
+        ensure!(found.insert(number, row).is_none(), "two rows for request {number}");
     }
     Ok(found)
+}
+
+/// The number of the request that a row is about.
+pub(super) fn number_of(row: &Value) -> Result<usize> {
+    let model = row["model"].as_str().context("no model")?;
+    let tag = model.split("tag=t").nth(1).and_then(|rest| rest.split(':').next()).context("no tag")?;
+    Ok(tag.parse()?)
 }
 
 pub(super) fn ledger_by_number(entries: &[Received]) -> Result<BTreeMap<usize, &Received>> {

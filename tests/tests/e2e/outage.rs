@@ -1,9 +1,11 @@
 //! The database of the control store goes away: callers notice nothing, and nothing that was used is lost.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, anyhow, ensure};
 use penstock_conformance::servers::{libsql::Libsql, mariadb::Mariadb, postgres::Postgres, skip};
 use penstock_tests::gateway::{Builder, DataDir, Gateway};
-use penstock_tests::http::post;
+use penstock_tests::http::{PATIENCE, post};
 use penstock_tests::upstream::ScriptedUpstream;
 
 fn failed(error: impl std::fmt::Display) -> anyhow::Error {
@@ -50,7 +52,15 @@ impl Drill {
     async fn while_it_is_away(&self, gateway: Gateway, key: &str) -> Result<Gateway> {
         requests(&gateway, key, 20).await?;
         let gateway = self.on(gateway.kill()?).start().await?;
-        ensure!(gateway.log()?.contains("starting from the last snapshot"), "{}", gateway.log()?);
+        // the log is written by a thread of its own
+        for said in ["starting from the last snapshot", "what the last process left waits in the journal"] {
+            let start = Instant::now();
+            while gateway.log()?.matches(said).count() == 0 {
+                ensure!(start.elapsed() < PATIENCE, "{said:?}: {}", gateway.log()?);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            ensure!(gateway.log()?.matches(said).count() == 1, "{said:?}: {}", gateway.log()?);
+        }
         requests(&gateway, key, 20).await?;
         Ok(gateway)
     }

@@ -153,6 +153,38 @@ async fn only_what_belongs_to_this_hop_is_taken_from_the_headers() -> Result<()>
 }
 
 #[tokio::test]
+async fn whose_account_pays_and_which_pages_may_read_is_not_the_providers_to_say() -> Result<()> {
+    let upstream = ScriptedUpstream::start().await?;
+    let gateway = Builder::new()?.upstream(&upstream.url()).start().await?;
+    let account = [
+        (CHAT, "openai", "openai-organization", Some("scripted")),
+        (CHAT, "openai", "openai-project", Some("proj_1")),
+        (
+            "/v1/messages",
+            "anthropic",
+            "anthropic-organization-id",
+            Some("00000000-0000-4000-8000-000000000000"),
+        ),
+    ];
+    for (path, provider, name, value) in account {
+        for status in ["", "status=400,"] {
+            let directives = "header=openai-project~proj_1,header=access-control-allow-origin~*";
+            let body = format!(r#"{{"model":"{provider}/scripted@{status}{directives}","messages":[]}}"#);
+            let own = if provider == "openai" { "sk-own-key" } else { "sk-ant-own-key" };
+            let with_own = post(gateway.at(path), body.clone()).key(own).send().await?;
+            assert_eq!(with_own.header(name), value, "{name}: {}", with_own.text());
+            let answer = post(gateway.at(path), body).send().await?;
+            assert_eq!(answer.header(name), None, "{name}: {}", answer.text());
+            for answer in [answer, with_own] {
+                assert_eq!(answer.header("access-control-allow-origin"), None);
+                assert_eq!(answer.status, if status.is_empty() { 200 } else { 400 });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_upstream_error_of_the_same_dialect_comes_back_unmodified() -> Result<()> {
     let upstream = ScriptedUpstream::start().await?;
     let gateway = Builder::new()?.upstream(&upstream.url()).start().await?;

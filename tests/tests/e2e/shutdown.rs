@@ -1,9 +1,12 @@
 //! SIGTERM with work at hand.
 
+use std::time::Duration;
+
 use anyhow::Result;
-use penstock_tests::gateway::Builder;
+use penstock_tests::gateway::{ADMIN_KEY, Builder};
 use penstock_tests::http::{post, read_frame, read_on};
 use penstock_tests::upstream::ScriptedUpstream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 const CHAT: &str = "/v1/chat/completions";
@@ -59,6 +62,36 @@ async fn a_stream_past_the_deadline_ends_in_an_error_event() -> Result<()> {
     let rows = gateway.usage().await?;
     assert_eq!(rows.len(), 2);
     assert!(rows.iter().all(|row| row["ended"] == "interrupted"), "{rows:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_through_the_admin_api_is_waited_for() -> Result<()> {
+    let mut gateway = Builder::new()?.start().await?;
+    let body = r#"{"name":"acme"}"#;
+    let address = gateway.url().trim_start_matches("http://").to_owned();
+    let mut socket = TcpStream::connect(&address).await?;
+    let head = format!(
+        "POST /admin/v1/orgs HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {ADMIN_KEY}\r\n\
+         content-type: application/json\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).await?;
+    // it is under way: somebody wants its body
+    let mut wanted = [0; 25];
+    socket.read_exact(&mut wanted).await?;
+    assert_eq!(&wanted, b"HTTP/1.1 100 Continue\r\n\r\n");
+    gateway.terminate()?;
+    while TcpStream::connect(&address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    // not a wait for something: this is longer than what is quiet is listened to
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    socket.write_all(body.as_bytes()).await?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await?;
+    assert!(answer.starts_with("HTTP/1.1 201 ") && answer.contains("\"acme\""), "{answer}");
+    assert!(gateway.wait().await?.success(), "{}", gateway.log()?);
     Ok(())
 }
 

@@ -88,3 +88,34 @@ async fn a_password_that_is_set_lets_the_administrator_in_again() -> Result<()> 
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn an_administrator_of_a_disabled_team_and_organisation_is_let_in_again() -> Result<()> {
+    let gateway = Builder::new()?.variable("PENSTOCK_ADMIN_PASSWORD", "first password").start().await?;
+    super::made(&gateway, "/orgs", &json!({"name": "acme"})).await?;
+    super::made(&gateway, "/teams", &json!({"org": "acme", "name": "core"})).await?;
+    for (path, change) in [
+        ("/users/admin", r#"{"org":"acme","team":"core"}"#),
+        ("/teams/core", r#"{"enabled":false}"#),
+        ("/orgs/acme", r#"{"enabled":false}"#),
+    ] {
+        let changed = super::admin(&gateway, http::Method::PATCH, path, change).await?;
+        assert_eq!(changed.status, 200, "{path}: {}", changed.text());
+    }
+    let login = json!({"name": "admin", "password": "first password"}).to_string();
+    assert_eq!(post(gateway.at("/admin/v1/login"), login.clone()).send().await?.status, 403);
+    let data = gateway.stop().await?;
+    let gateway = Builder::on(data).variable("PENSTOCK_ADMIN_PASSWORD", "first password").start().await?;
+    let answer = post(gateway.at("/admin/v1/login"), login).send().await?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    for path in ["/orgs/acme", "/teams/core"] {
+        assert_eq!(super::seen(&gateway, path).await?["enabled"], true, "{path}");
+    }
+    let trail = super::all(&gateway, "/audit", 100).await?;
+    let entry = trail.iter().find(|row| row["actor"] == "start" && row["action"] == "user.update").unwrap();
+    assert_eq!(
+        (&entry["after"]["enabled_org"], &entry["after"]["enabled_team"]),
+        (&"acme".into(), &"core".into())
+    );
+    Ok(())
+}

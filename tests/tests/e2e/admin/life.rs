@@ -3,6 +3,8 @@
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use penstock_tests::gateway::{Builder, Gateway};
+use penstock_tests::http::post;
+use penstock_tests::upstream::ScriptedUpstream;
 use serde_json::{Value, json};
 
 use super::{admin, all, made, seen};
@@ -72,9 +74,9 @@ fn cases() -> Vec<Case> {
         case(
             "routing_rule",
             "/providers/base/routing-rules",
-            "generate:gemini",
-            json!({"operation": "generate", "kind": "gemini", "implementation": "unsupported"}),
-            json!({"operation": "embed", "kind": "openai_chat", "implementation": "passthrough"}),
+            "embed:anthropic_messages",
+            json!({"operation": "embed", "kind": "anthropic_messages", "implementation": "unsupported"}),
+            json!({"operation": "embed", "kind": "openai_responses", "implementation": "passthrough"}),
             json!({"implementation": "transform_to", "dest_kind": "openai_chat"}),
         ),
         case(
@@ -370,5 +372,77 @@ async fn what_reads_only_answers_pages() -> Result<()> {
         let page = seen(&gateway, path).await?;
         assert_eq!(page, json!({"data": [], "next": null}), "{path}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_provider_that_is_renamed_keeps_its_aliases() -> Result<()> {
+    let upstream = ScriptedUpstream::start().await?;
+    let gateway = Builder::new()?.start().await?;
+    let base_url = format!("{}/v1", upstream.url());
+    made(
+        &gateway,
+        "/providers",
+        &json!({"name": "old", "channel": "ollama", "settings": {"base_url": base_url}}),
+    )
+    .await?;
+    made(&gateway, "/aliases", &json!({"provider": "old", "alias": "fast", "target": "scripted"})).await?;
+    made(&gateway, "/aliases", &json!({"alias": "any", "target": "new/fast"})).await?;
+    let renamed = admin(&gateway, Method::PATCH, "/providers/old", r#"{"name":"new"}"#).await?;
+    assert_eq!(renamed.status, 200, "{}", renamed.text());
+    let aliases = all(&gateway, "/aliases", 10).await?;
+    let providers: Vec<_> = aliases.iter().map(|alias| &alias["provider"]).collect();
+    assert_eq!(providers, ["new", "*"]);
+    assert_eq!(aliases[0]["provider_id"], renamed.json()?["id"]);
+    for model in ["new/fast", "any"] {
+        let body = json!({"model": model, "messages": []}).to_string();
+        let answer = post(gateway.at("/v1/chat/completions"), body).send().await?;
+        assert_eq!(answer.status, 200, "{model}: {}", answer.text());
+    }
+    assert!(upstream.requests().iter().all(|asked| asked.model == "scripted"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_provider_starts_with_the_routing_rules_of_its_channel() -> Result<()> {
+    let gateway = Builder::new()?.start().await?;
+    made(&gateway, "/providers", &json!({"name": "claude", "channel": "anthropic"})).await?;
+    let rules = async || all(&gateway, "/providers/claude/routing-rules", 100).await;
+    let shown = |rules: &[Value]| -> Vec<String> {
+        let rule =
+            |rule: &Value| format!("{} {} {}", rule["name"], rule["implementation"], rule["dest_kind"]);
+        rules.iter().map(rule).collect()
+    };
+    let seeded = shown(&rules().await?);
+    assert_eq!(seeded.len(), 11, "{seeded:?}");
+    for expected in [
+        r#""generate:anthropic_messages" "passthrough" null"#,
+        r#""generate:openai_chat" "transform_to" "anthropic_messages""#,
+        r#""embed:openai_chat" "unsupported" null"#,
+        r#""list_models:gemini" "local" null"#,
+    ] {
+        assert!(seeded.iter().any(|rule| rule == expected), "{expected} is not in {seeded:?}");
+    }
+    // a change of the provider is no reason to seed again
+    let path = "/providers/claude/routing-rules/generate:openai_chat";
+    assert_eq!(admin(&gateway, Method::DELETE, path, "").await?.status, 204);
+    let patch = r#"{"implementation":"unsupported"}"#;
+    let embed = "/providers/claude/routing-rules/count_tokens:anthropic_messages";
+    assert_eq!(admin(&gateway, Method::PATCH, embed, patch).await?.status, 200);
+    assert_eq!(
+        admin(&gateway, Method::PATCH, "/providers/claude", r#"{"label":"Claude"}"#).await?.status,
+        200
+    );
+    assert_eq!(rules().await?.len(), 10);
+
+    let reset = admin(&gateway, Method::POST, "/providers/claude/routing-rules/reset", "").await?;
+    assert_eq!(reset.status, 200, "{}", reset.text());
+    assert_eq!(shown(reset.json()?["data"].as_array().context("no data")?), seeded);
+    assert_eq!(shown(&rules().await?), seeded);
+    let trail = all(&gateway, "/audit", 100).await?;
+    let trail: Vec<_> = trail.iter().filter(|row| row["action"] == "routing_rule.reset").collect();
+    assert_eq!(trail.len(), 1, "{trail:?}");
+    let nobody = admin(&gateway, Method::POST, "/providers/nobody/routing-rules/reset", "").await?;
+    assert_eq!(nobody.status, 404);
     Ok(())
 }

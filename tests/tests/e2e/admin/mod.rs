@@ -1,5 +1,6 @@
 //! The admin API of the real binary.
 
+mod committed;
 mod describe;
 mod first_start;
 mod life;

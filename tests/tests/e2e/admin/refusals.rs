@@ -190,6 +190,7 @@ async fn each_refusal_is_a_problem_document() -> Result<()> {
             "config.name",
         ),
         (&post, "/aliases", r#"{"alias":"(","target":"x"}"#, 422, "invalid", "alias"),
+        (&post, "/aliases", r#"{"alias":"a)|(?:b","target":"x"}"#, 422, "invalid", "alias"),
         (
             &post,
             "/aliases",
