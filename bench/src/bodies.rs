@@ -31,6 +31,11 @@ impl Dialect {
 
 /// A whole HTTP request, ready to be written.
 pub(crate) fn request(dialect: Dialect, key: &str, body: &str) -> Bytes {
+    with_header(dialect, key, ("accept", "*/*"), body)
+}
+
+/// The same with a header of the case's own.
+pub(crate) fn with_header(dialect: Dialect, key: &str, (name, value): (&str, &str), body: &str) -> Bytes {
     let (path, auth) = match dialect {
         Dialect::OpenaiChat => ("/v1/chat/completions", format!("authorization: Bearer {key}")),
         Dialect::AnthropicMessages => {
@@ -39,7 +44,7 @@ pub(crate) fn request(dialect: Dialect, key: &str, body: &str) -> Bytes {
     };
     let length = body.len();
     Bytes::from(format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: bench\r\naccept: */*\r\n{auth}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: bench\r\n{name}: {value}\r\n{auth}\r\n\
          content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
     ))
 }

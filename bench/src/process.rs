@@ -110,8 +110,8 @@ fn last_words(log: &Path) -> String {
     lines.into_iter().rev().collect::<Vec<_>>().join("\n")
 }
 
-/// A reading of a process's processor time.
-#[derive(Clone, Debug)]
+/// A reading of a process's processor time; the default one is from before it was made.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Cpu {
     /// Of each thread that is alive, exact.
     threads: BTreeMap<u32, Duration>,
@@ -150,6 +150,27 @@ fn ticks(stat: &str) -> Result<Duration> {
     let fields: Vec<_> = rest.split_whitespace().skip(11).take(2).collect();
     let total: u32 = fields.iter().map(|field| field.parse::<u32>()).sum::<Result<_, _>>()?;
     Ok(TICK * total)
+}
+
+/// The processor time of this process and of everything it has started, in ticks.
+pub(crate) fn family() -> Result<(Duration, Duration)> {
+    let own = std::process::id();
+    let mut known = BTreeMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let Ok(id) = entry?.file_name().to_string_lossy().parse::<u32>() else { continue };
+        // a process may end between the listing and the reading
+        if let Ok(stat) = fs::read_to_string(format!("/proc/{id}/stat")) {
+            let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
+            known.insert(id, (parent.and_then(|id| id.parse().ok()).unwrap_or(0), ticks(&stat)?));
+        }
+    }
+    let is_ours = |id: u32| {
+        let parents =
+            std::iter::successors(Some(id), |id| known.get(id).map(|(parent, _): &(u32, _)| *parent));
+        parents.skip(1).take(known.len()).any(|parent| parent == own)
+    };
+    let started = known.iter().filter(|(id, _)| is_ours(**id)).map(|(_, (_, used))| *used).sum();
+    Ok((known.get(&own).map_or(Duration::ZERO, |(_, used)| *used), started))
 }
 
 /// Processor time of this process and of the whole machine, to tell how much others took.

@@ -48,13 +48,25 @@ pub(crate) struct Rig {
     pub(crate) key: String,
     /// Requests that the gateway has answered so far, as the load counts them.
     pub(crate) asked: u64,
+    /// Those of them that no provider was asked for, so that nothing is owed.
+    free: u64,
     dir: TempDir,
 }
 
 impl Rig {
     /// Starts all three, the gateway on a fresh data folder with one user and one key.
     pub(crate) fn start() -> Result<Self> {
+        Self::start_with(&[], &[])
+    }
+
+    /// The same with these files where the gateway runs, and these settings.
+    pub(crate) fn start_with(files: &[(&str, &str)], settings: &[&str]) -> Result<Self> {
         let dir = tempfile::tempdir()?;
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
+            fs::write(path, text)?;
+        }
         let upstream = upstream(dir.path())?;
         let floor = Process::start(
             "the floor",
@@ -62,8 +74,16 @@ impl Rig {
             &dir.path().join("floor.log"),
         )?;
         let key = make_key(dir.path())?;
-        let gateway = gateway(dir.path(), upstream.address)?;
-        Ok(Self { upstream, floor, gateway, key, asked: 0, dir })
+        let gateway = gateway_with(dir.path(), upstream.address, settings)?;
+        Ok(Self { upstream, floor, gateway, key, asked: 0, free: 0, dir })
+    }
+
+    /// Does what makes the gateway answer without a provider.
+    pub(crate) fn free<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let before = self.asked;
+        let done = work(self)?;
+        self.free += self.asked - before;
+        Ok(done)
     }
 
     /// Where `target` listens.
@@ -82,15 +102,7 @@ impl Rig {
 
     /// Waits until the control store has every settlement, and returns how long that took.
     pub(crate) fn settled(&mut self) -> Result<Duration> {
-        let start = Instant::now();
-        loop {
-            let ready: Value = serde_json::from_str(&get(self.gateway.address, "/readyz")?)?;
-            if ready["journal"]["pending_settlements"] == 0 && ready["journal"]["open_requests"] == 0 {
-                return Ok(start.elapsed());
-            }
-            ensure!(start.elapsed() < SETTLE, "settlements do not reach the store: {ready}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        settled(self.gateway.address)
     }
 
     /// An error if a process has ended.
@@ -102,21 +114,36 @@ impl Rig {
     /// its access log.
     pub(crate) fn finish(mut self) -> Result<()> {
         self.settled()?;
-        let metrics = get(self.gateway.address, "/metrics")?;
-        let settled = metrics.lines().find_map(|line| line.strip_prefix("penstock_settlements_total "));
-        let asked = self.asked.to_string();
-        ensure!(
-            settled == Some(&asked),
-            "{asked} requests were answered, but {} settled",
-            settled.unwrap_or("none")
-        );
+        in_the_books(self.gateway.address, self.asked - self.free)?;
         self.check()?;
         self.gateway.stop()?;
         let log = fs::read(self.dir.path().join("gateway.log"))?;
         let lines = memchr::memmem::find_iter(&log, b"\"penstock::access\"").count();
-        ensure!(lines as u64 == self.asked, "{asked} requests were answered, but {lines} logged");
+        ensure!(lines as u64 == self.asked, "{} requests were answered, but {lines} logged", self.asked);
         Ok(())
     }
+}
+
+/// Waits until the control store of that gateway has every settlement, and returns how long that took.
+pub(crate) fn settled(gateway: SocketAddr) -> Result<Duration> {
+    let start = Instant::now();
+    loop {
+        let ready: Value = serde_json::from_str(&get(gateway, "/readyz")?)?;
+        if ready["journal"]["pending_settlements"] == 0 && ready["journal"]["open_requests"] == 0 {
+            return Ok(start.elapsed());
+        }
+        ensure!(start.elapsed() < SETTLE, "settlements do not reach the store: {ready}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// An error unless that gateway has settled as many requests as were answered.
+pub(crate) fn in_the_books(gateway: SocketAddr, asked: u64) -> Result<()> {
+    let metrics = get(gateway, "/metrics")?;
+    let settled = metrics.lines().find_map(|line| line.strip_prefix("penstock_settlements_total "));
+    let settled = settled.unwrap_or("none");
+    ensure!(settled == asked.to_string(), "{asked} requests were answered, but {settled} settled");
+    Ok(())
 }
 
 /// Starts the scripted upstream.
@@ -127,7 +154,24 @@ pub(crate) fn upstream(dir: &Path) -> Result<Process> {
 
 /// Starts the gateway on the data folder in `dir`.
 pub(crate) fn gateway(dir: &Path, upstream: SocketAddr) -> Result<Process> {
+    gateway_with(dir, upstream, &[])
+}
+
+/// The same with these settings; paths in them are from `dir`.
+pub(crate) fn gateway_with(dir: &Path, upstream: SocketAddr, settings: &[&str]) -> Result<Process> {
     let mut command = penstock(dir)?;
+    command.args(settings.iter().map(|setting| format!("--set={setting}"))).current_dir(dir);
+    start_gateway(command, dir, upstream)
+}
+
+/// The same with an admin key.
+pub(crate) fn gateway_with_admin(dir: &Path, upstream: SocketAddr, key: &str) -> Result<Process> {
+    let mut command = penstock(dir)?;
+    command.env("PENSTOCK_ADMIN_KEY", key);
+    start_gateway(command, dir, upstream)
+}
+
+fn start_gateway(mut command: Command, dir: &Path, upstream: SocketAddr) -> Result<Process> {
     command
         .args(["--port", "0"])
         .env("OPENAI_API_KEY", "sk-bench-upstream")
@@ -173,12 +217,29 @@ fn printed(command: &mut Command) -> Result<String> {
 
 /// The body of a small answer of the gateway.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Result<String> {
+    ask(address, &format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"))
+}
+
+/// The body of a small answer to a change by the admin API.
+pub(crate) fn post(address: SocketAddr, path: &str, admin_key: &str, body: &Value) -> Result<String> {
+    let body = body.to_string();
+    let length = body.len();
+    ask(
+        address,
+        &format!(
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {admin_key}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        ),
+    )
+}
+
+fn ask(address: SocketAddr, request: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes())?;
+    stream.set_nodelay(true)?;
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    ensure!(answer.starts_with("HTTP/1.1 200"), "GET {path}: {answer}");
+    ensure!(answer.starts_with("HTTP/1.1 2"), "{}: {answer}", request.lines().next().unwrap_or_default());
     Ok(answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
 }

@@ -32,7 +32,7 @@ impl Spread {
 }
 
 /// Which of the times that were measured.
-type Figures = fn(&mut Latencies) -> &mut Vec<Duration>;
+pub(super) type Figures = fn(&mut Latencies) -> &mut Vec<Duration>;
 
 /// The spreads of each round: direct, floor, gateway.
 pub(super) struct Spreads {
@@ -124,14 +124,20 @@ impl Spreads {
 }
 
 /// What one target did in one round.
-struct One {
-    spread: Spread,
-    values: usize,
+pub(super) struct One {
+    pub(super) spread: Spread,
+    pub(super) values: usize,
     events: u64,
 }
 
 /// Runs one load, and returns with what it found the part of the machine that others took.
-fn one(rig: &mut Rig, what: &str, target: Target, load: &Open, figures: Figures) -> Result<(One, f64)> {
+pub(super) fn one(
+    rig: &mut Rig,
+    what: &str,
+    target: Target,
+    load: &Open,
+    figures: Figures,
+) -> Result<(One, f64)> {
     let before = (rig.upstream.cpu()?, rig.process(target).cpu()?, Machine::read()?);
     let mut latencies = load.run()?;
     if target == Target::Gateway {

@@ -1,8 +1,11 @@
 //! The cases, one file each, and what they have in common.
 
+mod keys;
 mod large_body;
 mod latency;
+mod modules;
 mod passthrough;
+mod settlements;
 mod slow_streams;
 mod sse;
 mod start;
@@ -37,22 +40,31 @@ pub(crate) enum Name {
     Sse,
     /// 2,000 slow streams at once.
     SlowStreams,
+    /// Modules: hooks in TypeScript, the built-ins.
+    Modules,
     /// From the start of the process to its first answer, and idle memory.
     Start,
+    /// Settlements applied by the control store, on SQLite and PostgreSQL.
+    Settlements,
+    /// 100,000 keys in the control store beside 10.
+    Keys,
     /// The nearest of 1,000, 10,000 and 100,000 vectors, on SQLite and PostgreSQL.
     Vectors,
 }
 
 impl Name {
     /// All of them, in the order of the table.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Passthrough,
         Self::Latency,
         Self::LargeBody,
         Self::Translation,
         Self::Sse,
         Self::SlowStreams,
+        Self::Modules,
         Self::Start,
+        Self::Settlements,
+        Self::Keys,
         Self::Vectors,
     ];
 
@@ -65,7 +77,10 @@ impl Name {
             Self::Translation => "translation",
             Self::Sse => "sse",
             Self::SlowStreams => "slow-streams",
+            Self::Modules => "modules",
             Self::Start => "start",
+            Self::Settlements => "settlements",
+            Self::Keys => "keys",
             Self::Vectors => "vectors",
         }
     }
@@ -79,7 +94,10 @@ impl Name {
             Self::Translation => translation::run(pace),
             Self::Sse => sse::run(pace),
             Self::SlowStreams => slow_streams::run(pace),
+            Self::Modules => modules::run(pace),
             Self::Start => start::run(pace),
+            Self::Settlements => settlements::run(pace),
+            Self::Keys => keys::run(pace),
             Self::Vectors => vectors::run(pace),
         }?;
         let Found { how, measures, rounds } = found;

@@ -1,6 +1,7 @@
 //! A fixed number of connections, each with one request at a time, all on one thread.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -40,8 +41,8 @@ pub(crate) enum Reading {
 pub(crate) struct Closed {
     /// Where it goes.
     pub(crate) address: SocketAddr,
-    /// What is sent, head and body.
-    pub(crate) request: Bytes,
+    /// What is sent, head and body: each connection begins at another one, and sends them in turn.
+    pub(crate) requests: Arc<[Bytes]>,
     /// Connections, each kept alive.
     pub(crate) connections: u32,
     /// For how long.
@@ -68,7 +69,8 @@ pub(crate) struct Done {
 impl Closed {
     /// A load without ramp that reads as answers come.
     pub(crate) fn new(address: SocketAddr, request: Bytes, connections: u32, until: Until) -> Self {
-        Self { address, request, connections, until, ramp: Duration::ZERO, reading: Reading::Eager }
+        let requests = Arc::new([request]);
+        Self { address, requests, connections, until, ramp: Duration::ZERO, reading: Reading::Eager }
     }
 
     /// Runs it to its end.
@@ -82,7 +84,8 @@ impl Closed {
         let mut connections = JoinSet::new();
         for number in 0..self.connections {
             let wait = self.ramp * number / self.connections;
-            connections.spawn(connection(self.clone(), start, wait));
+            let first = self.requests.len() * usize::try_from(number)? / usize::try_from(self.connections)?;
+            connections.spawn(connection(self.clone(), start, wait, first));
         }
         let mut total = Done::default();
         while let Some(done) = connections.join_next().await {
@@ -95,7 +98,7 @@ impl Closed {
     }
 }
 
-async fn connection(load: Closed, start: Instant, wait: Duration) -> Result<Done> {
+async fn connection(load: Closed, start: Instant, wait: Duration, first: usize) -> Result<Done> {
     tokio::time::sleep(wait).await;
     let mut stream = connect(&load).await.with_context(|| format!("no connection to {}", load.address))?;
     let mut buffer = match load.reading {
@@ -103,8 +106,10 @@ async fn connection(load: Closed, start: Instant, wait: Duration) -> Result<Done
         Reading::Slow { bytes, .. } => vec![0; usize::try_from(bytes)?],
     };
     let mut done = Done::default();
+    let mut requests = load.requests.iter().cycle().skip(first);
     loop {
-        stream.write_all(&load.request).await?;
+        let request = requests.next().context("a load without a request")?;
+        stream.write_all(request).await?;
         let answer = read(&mut stream, &mut buffer, load.reading).await?;
         done.answers += 1;
         done.events += answer.events();
