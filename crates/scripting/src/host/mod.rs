@@ -102,9 +102,7 @@ impl Place<'_> {
         let (reply, answer) = oneshot::channel();
         let mut waiting = Waiting { sender, id, is_over: false };
         let ended = || HookError::new("the thread of its scripts has ended");
-        sender
-            .send(Event::Call(Box::new(Incoming { id, work, reply: Some(reply) })))
-            .map_err(|_| ended())?;
+        sender.send(Event::Call(Box::new(Incoming { id, work, reply: Some(reply) }))).map_err(|_| ended())?;
         let answer = answer.await;
         waiting.is_over = true;
         answer.map_err(|_| ended())?

@@ -84,7 +84,7 @@ async fn a_thousand_others_do_not_notice_one_that_loops() {
     let loader = files.loader();
     let bad = loader.load(&files.path("module.ts")).await.unwrap()[0].make(&Value::Null).await.unwrap();
     let good = loader.load(&files.path("good.ts")).await.unwrap()[0].make(&Value::Null).await.unwrap();
-    let storage = crate::rig::storage().await;
+    let storage = storage().await;
     let mut calls = tokio::task::JoinSet::new();
     for at in 0..1_000 {
         // every hundredth loops, and half of the others are in the same context
