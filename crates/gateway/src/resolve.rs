@@ -97,11 +97,15 @@ fn named(
     }
     let speaks = |provider: &&Arc<Provider>| provider.row.endpoint(asked.operation, asked.dialect).is_some();
     let serves = |provider: &&Arc<Provider>| provider.serves(&provider.unaliased(name), catalogue);
-    let serving: Vec<_> = routing.providers().iter().filter(serves).collect();
-    // configured providers stand first; among equals the one that needs no translation
-    let configured: Vec<_> = serving.iter().copied().filter(|provider| provider.configured).collect();
-    let serving = if configured.is_empty() { serving } else { configured };
-    let provider = serving.iter().copied().find(speaks).or(serving.first().copied())?;
+    // configured providers stand first, so that the others are not even asked; among equals the one that needs no
+    // translation
+    let among = |configured: bool| {
+        let providers = routing.providers().iter().filter(move |provider| provider.configured == configured);
+        let mut serving = providers.filter(serves).peekable();
+        let first = serving.peek().copied();
+        serving.find(speaks).or(first)
+    };
+    let provider = among(true).or_else(|| among(false))?;
     Some(Resolution::direct(provider, name))
 }
 
