@@ -33,7 +33,7 @@ drill: services ## make things fail under load, one at a time, and print what cl
 	$(CARGO) build --workspace --bins
 	scripts/drill.sh
 
-bench: ## measure, and write docs/benchmarks/
+bench: services ## measure, and write docs/benchmarks/
 	$(CARGO) build --release --workspace --bins
 	target/release/penstock-bench --out docs/benchmarks
 

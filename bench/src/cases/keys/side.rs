@@ -26,8 +26,8 @@ const ADMIN: &str = "an-admin-key-of-the-bench";
 const OF_A_USER: u32 = 10;
 /// Users of one change of the store, when it is filled.
 const AT_ONCE: u32 = 100;
-/// Keys that the load uses, at the most.
-const USED: usize = 3_200;
+/// Keys of the load that goes through them all over the store, at the most.
+const SPREAD: usize = 3_200;
 const IDLE: Duration = Duration::from_secs(4);
 /// Changes of one round, and how long the process is given to rest after each.
 const CHANGES: u32 = 5;
@@ -39,7 +39,10 @@ const WHEN: Timestamp = Timestamp(1_784_116_800_000);
 /// See the module.
 pub(super) struct Side {
     keys: u32,
-    requests: Arc<[Bytes]>,
+    /// With each key of one user.
+    of_one: Arc<[Bytes]>,
+    /// With keys from all over the store, if it has more users.
+    spread: Option<Arc<[Bytes]>>,
     folder: TempDir,
 }
 
@@ -55,7 +58,10 @@ pub(super) struct Figures {
     pub(super) change_ms: f64,
     /// Of each change.
     pub(super) change_cpu_ms: f64,
+    /// Of requests with the keys of one user.
     pub(super) request_cpu_us: f64,
+    /// Of requests with one key after the other, each of another user.
+    pub(super) spread_cpu_us: Option<f64>,
     pub(super) answers: u64,
     /// During the load.
     pub(super) others: f64,
@@ -66,15 +72,19 @@ impl Side {
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
         std::fs::create_dir(&data)?;
-        let used = tokio::runtime::Runtime::new()?.block_on(fill(&data.join("penstock.db"), keys))?;
-        let requests = used
-            .iter()
-            .map(|key| request(Dialect::OpenaiChat, key.expose(), &chat(Dialect::OpenaiChat, GPT)));
-        Ok(Self { keys, requests: requests.collect(), folder })
+        let all = tokio::runtime::Runtime::new()?.block_on(fill(&data.join("penstock.db"), keys))?;
+        let asking = |key: &Secret<String>| {
+            request(Dialect::OpenaiChat, key.expose(), &chat(Dialect::OpenaiChat, GPT))
+        };
+        let each = usize::try_from(OF_A_USER)?;
+        let one = all.chunks(each).nth(all.len() / each / 2).context("a side without keys")?;
+        let spread =
+            (all.len() > each).then(|| all.iter().step_by(all.len().div_ceil(SPREAD)).map(asking).collect());
+        Ok(Self { keys, of_one: one.iter().map(asking).collect(), spread, folder })
     }
 
     pub(super) fn round(&mut self, pace: Pace, upstream: &Process) -> Result<Figures> {
-        let first = self.requests.first().context("a side without keys")?.clone();
+        let first = self.of_one.first().context("a side without keys")?.clone();
         let start = Instant::now();
         let mut gateway = rig::gateway_with_admin(self.folder.path(), upstream.address, ADMIN)?;
         let address = gateway.address;
@@ -94,15 +104,12 @@ impl Side {
         }
         let change_cpu = gateway.cpu()?.since(&before);
 
-        let (before, machine, server) = (gateway.cpu()?, Machine::read()?, upstream.cpu()?);
-        let requests = Arc::clone(&self.requests);
-        let until = Until::Time(pace.time(SECONDS));
-        let load = Closed { requests, ..Closed::new(address, Bytes::new(), CONNECTIONS, until) };
-        let done = load.run()?;
-        asked += done.answers;
-        rig::settled(address)?;
-        let used = gateway.cpu()?.since(&before);
-        let others = Machine::read()?.others_since(&machine, used + upstream.cpu()?.since(&server));
+        let of_one = load(pace, (&gateway, upstream), &self.of_one)?;
+        let spread =
+            self.spread.as_ref().map(|spread| load(pace, (&gateway, upstream), spread)).transpose()?;
+        let both = [Some(&of_one), spread.as_ref()].into_iter().flatten();
+        asked += both.clone().map(|load| load.answers).sum::<u64>();
+        let others = both.map(|load| load.others).fold(0.0, f64::max);
         rig::in_the_books(address, asked)?;
         gateway.check()?;
         gateway.stop()?;
@@ -115,8 +122,9 @@ impl Side {
             anonymous: memory.anonymous,
             change_ms: crate::statistics::median(&changes),
             change_cpu_ms: micros(change_cpu) / 1e3 / f64::from(CHANGES),
-            request_cpu_us: micros(used) / number(done.answers),
-            answers: done.answers,
+            request_cpu_us: of_one.cpu_us,
+            spread_cpu_us: spread.map(|load| load.cpu_us),
+            answers: of_one.answers,
             others,
         };
         progress(&format!(
@@ -132,6 +140,25 @@ impl Side {
     }
 }
 
+/// What one round of requests found.
+struct Load {
+    answers: u64,
+    cpu_us: f64,
+    others: f64,
+}
+
+/// Sends these requests in turn, as many as go, and waits until they are in the books.
+fn load(pace: Pace, (gateway, upstream): (&Process, &Process), requests: &Arc<[Bytes]>) -> Result<Load> {
+    let (before, machine, server) = (gateway.cpu()?, Machine::read()?, upstream.cpu()?);
+    let until = Until::Time(pace.time(SECONDS));
+    let load = Closed::new(gateway.address, Bytes::new(), CONNECTIONS, until);
+    let done = Closed { requests: Arc::clone(requests), ..load }.run()?;
+    rig::settled(gateway.address)?;
+    let used = gateway.cpu()?.since(&before);
+    let others = Machine::read()?.others_since(&machine, used + upstream.cpu()?.since(&server));
+    Ok(Load { answers: done.answers, cpu_us: micros(used) / number(done.answers), others })
+}
+
 /// Makes a key, and asks with it; as many answers as there were.
 fn change(gateway: &Process) -> Result<u64> {
     let made = rig::post(gateway.address, "/admin/v1/users/user0/keys", ADMIN, &json!({"label": "new"}))?;
@@ -141,7 +168,7 @@ fn change(gateway: &Process) -> Result<u64> {
     Ok(Closed::new(gateway.address, request, 1, Until::Once).run()?.answers)
 }
 
-/// Makes so many keys, and returns some from all over them.
+/// Makes so many keys, and returns them in order.
 async fn fill(file: &std::path::Path, keys: u32) -> Result<Vec<Secret<String>>> {
     let store = Store::open(&Dsn::Sqlite(file.to_owned())).await?;
     let org = store.load().await?.records.default_org().context("no organisation")?.id;
@@ -163,8 +190,7 @@ async fn fill(file: &std::path::Path, keys: u32) -> Result<Vec<Secret<String>>> 
         store.commit(&changes).await?;
     }
     store.close().await?;
-    let step = all.len().div_ceil(USED);
-    Ok(all.into_iter().step_by(step).collect())
+    Ok(all)
 }
 
 fn owner(id: UserId, org_id: OrgId, number: u32) -> Record {
