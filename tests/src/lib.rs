@@ -1,5 +1,6 @@
 //! Rigs for the black-box tests and the benches: the real binary, a scripted upstream, a plain client.
 
+pub mod collector;
 pub mod front;
 pub mod gateway;
 pub mod http;

@@ -174,7 +174,7 @@ pub(crate) async fn attempt(
             }
             Err(failure) => failure,
         };
-        guard.failed();
+        guard.failed(failure.outcome);
         note(exchange, number, &candidate, failure.outcome);
         match (permit, failure.blame) {
             (Some(permit), Blame::Provider) => permit.failed(failure.outcome, now),

@@ -224,8 +224,8 @@ where
         .build(Timed { connector: secured(tls, connector), timeout: connect_timeout })
 }
 
-/// The machine's own root certificates, else (a bare container has none) Mozilla's.
-fn tls() -> ClientConfig {
+/// TLS with the machine's own root certificates, else (a bare container has none) with Mozilla's.
+pub fn tls() -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {

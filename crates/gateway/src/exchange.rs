@@ -11,6 +11,7 @@ use penstock_dialects::codec::{DecodeError, codec};
 use penstock_dialects::envelope::{Envelope, MODEL_LIMIT, control_character};
 use penstock_dialects::may_hold_carrier;
 
+use crate::traces::Within;
 use crate::{Caller, GatewayError};
 
 /// A request as the server hands it over: authenticated, its body complete.
@@ -38,6 +39,8 @@ pub struct Request {
     pub query: Option<String>,
     /// The body.
     pub body: Bytes,
+    /// What spans of it stand in, where somebody keeps them.
+    pub trace: Option<Within>,
 }
 
 /// A model that stands in the path, as Gemini's do.

@@ -26,6 +26,7 @@ use crate::respond::{self, Ids};
 use crate::routing::LiveRouting;
 use crate::settle::Settling;
 use crate::stream::{About, AnswerBody, Reading, Wait, stopping};
+use crate::traces::Traces;
 use crate::translate::Translation;
 use crate::{
     Body, Caller, GatewayError, ListedModels, PresentedKey, Remote, Request, admit, models, pipeline, reserve,
@@ -69,6 +70,8 @@ pub struct Parts {
     pub pipelines: Arc<LivePipelines>,
     /// Where requests hand in what is logged of them.
     pub logs: Logs,
+    /// Where spans go.
+    pub traces: Traces,
     /// Options.
     pub options: GatewayOptions,
 }
@@ -85,6 +88,7 @@ pub(crate) struct Shared {
     storage: StorageAdapter,
     pub(crate) pipelines: Arc<LivePipelines>,
     pub(crate) logs: Logs,
+    traces: Traces,
     pub(crate) options: GatewayOptions,
     pub(crate) clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
@@ -100,7 +104,7 @@ impl std::fmt::Debug for Shared {
 impl Gateway {
     /// A gateway of these parts.
     pub fn new(parts: Parts, clock: Arc<dyn Clock>) -> Self {
-        let Parts { live, routing, table, settling, storage, pipelines, logs, options } = parts;
+        let Parts { live, routing, table, settling, storage, pipelines, logs, traces, options } = parts;
         let (stop, _) = watch::channel(false);
         Self(Arc::new(Shared {
             live,
@@ -110,6 +114,7 @@ impl Gateway {
             storage,
             pipelines,
             logs,
+            traces,
             options,
             clock,
             stop,
@@ -159,6 +164,11 @@ impl Gateway {
     /// Where requests hand in what is logged of them.
     pub fn logs(&self) -> &Logs {
         &self.0.logs
+    }
+
+    /// Where spans go.
+    pub fn traces(&self) -> &Traces {
+        &self.0.traces
     }
 
     /// Answers a request, whatever happens.
@@ -287,7 +297,7 @@ impl Gateway {
                 response.map(|response| respond::with_trace(response, trace))
             }
             Ok(Answer::Refusal { head, body }) => {
-                guard.void();
+                guard.refused(head.status.as_u16());
                 modules.finish(Outcome::Failed(
                     head.status.as_u16(),
                     format!("the provider answered {}", head.status),

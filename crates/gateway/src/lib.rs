@@ -34,6 +34,7 @@ pub mod respond;
 pub mod retention;
 pub mod settle;
 pub mod stream;
+pub mod traces;
 pub mod translate;
 
 mod channels;
@@ -46,6 +47,7 @@ mod timeouts;
 
 pub use authenticate::{Caller, OwnKey, PresentedKey, Remote};
 pub use channels::{channel_rules, rules_of};
+pub use client::tls;
 pub use error::{Class, GatewayError};
 pub use exchange::Request;
 pub use execute::{Gateway, GatewayOptions, OnClientGone, Parts};

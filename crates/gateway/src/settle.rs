@@ -19,6 +19,7 @@ use crate::choose::Candidate;
 use crate::exchange::Exchange;
 use crate::meters::ProviderMeters;
 use crate::routing::{Credential, Provider};
+use crate::traces::Calls;
 
 /// Where settlements go, and what prices them.
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub struct SettleGuard {
     ttft_ms: Option<u64>,
     /// Whether the provider may have seen the request; see [`Self::trying`].
     sent: Arc<AtomicBool>,
+    /// What is told of its calls, where somebody keeps that.
+    calls: Option<Box<Calls>>,
 }
 
 impl SettleGuard {
@@ -71,8 +74,9 @@ impl SettleGuard {
         let provider = Arc::clone(&candidate.provider);
         let credential = candidate.credential.clone();
         let arrived = exchange.request.arrived;
+        let calls = exchange.request.trace.clone().map(|within| Box::new(Calls::new(within)));
         let (ticket, sent) = (Some(ticket), Arc::default());
-        Self { settling, ticket, draft, provider, credential, arrived, ttft_ms: None, sent }
+        Self { settling, ticket, draft, provider, credential, arrived, ttft_ms: None, sent, calls }
     }
 
     /// Another candidate is tried: it is the one that will owe. The journal hears of it, so that also
@@ -101,11 +105,25 @@ impl SettleGuard {
     /// A candidate is about to be asked; `sent` turns true once it may have seen the request.
     pub fn trying(&mut self, sent: Arc<AtomicBool>) {
         self.sent = sent;
+        if let Some(calls) = &mut self.calls {
+            calls.begin();
+        }
     }
 
     /// The candidate has failed, and owes nothing.
-    pub fn failed(&mut self) {
+    pub fn failed(&mut self, outcome: &'static str) {
         self.sent = Arc::default();
+        if let Some(calls) = &mut self.calls {
+            calls.failed(&self.draft, &self.provider, outcome);
+        }
+    }
+
+    /// The provider has refused the request with this status, and owes nothing.
+    pub fn refused(&mut self, status: u16) {
+        if let Some(calls) = &mut self.calls {
+            calls.refused(&self.draft, &self.provider, status);
+        }
+        self.void();
     }
 
     /// The provider that is being tried, or that answered.
@@ -171,6 +189,9 @@ impl SettleGuard {
             tracing::error!(%error, request_id = %settlement.request_id, "an end record could not be written");
         }
         count(&settlement, &self.provider.meters);
+        if let Some(calls) = &mut self.calls {
+            calls.settled(&settlement, &self.provider);
+        }
         self.correct_budget(&settlement);
         let owed = Owed {
             provider: Arc::clone(&settlement.provider),

@@ -18,6 +18,7 @@ mod config;
 mod extensions;
 mod logging;
 mod output;
+mod traces;
 
 use std::process::ExitCode;
 

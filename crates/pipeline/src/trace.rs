@@ -1,6 +1,6 @@
 //! What each module did to one request.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
@@ -26,6 +26,12 @@ pub struct Step {
     pub took: Duration,
     /// How often it was called.
     pub calls: u32,
+    /// When it was called first.
+    #[serde(skip)]
+    pub began: SystemTime,
+    /// When its last call was over.
+    #[serde(skip)]
+    pub ended: SystemTime,
     /// What went wrong first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -55,17 +61,23 @@ impl Trace {
         error: Option<&HookError>,
     ) {
         let error = error.map(ToString::to_string);
+        let ended = SystemTime::now();
         let known =
             self.0.iter_mut().find(|step| hook == Hook::Stream && step.hook == hook && step.module == module);
         match known {
             Some(step) => {
                 step.took += took;
+                step.ended = ended;
                 step.calls = step.calls.saturating_add(1);
                 if step.error.is_none() && error.is_some() {
                     (step.error, step.outcome) = (error, outcome);
                 }
             }
-            None => self.0.push(Step { module: module.to_owned(), hook, outcome, took, calls: 1, error }),
+            None => {
+                let began = ended.checked_sub(took).unwrap_or(ended);
+                let module = module.to_owned();
+                self.0.push(Step { module, hook, outcome, took, calls: 1, began, ended, error });
+            }
         }
     }
 }

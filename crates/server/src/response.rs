@@ -12,6 +12,7 @@ use http_body::{Frame, SizeHint};
 use metrics::{Counter, Histogram, counter, histogram};
 use penstock_core::{Dialect, Operation, RequestId};
 use penstock_gateway::meters::Meters;
+use penstock_gateway::traces::RequestSpan;
 use penstock_gateway::{Body, BodyError, GatewayError};
 
 use crate::Shared;
@@ -53,12 +54,16 @@ pub(crate) struct Entry {
     pub(crate) status: u16,
     pub(crate) bytes: u64,
     pub(crate) logged: Option<Box<Logged>>,
+    pub(crate) span: Option<Box<RequestSpan>>,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
         if let Some(logged) = self.logged.take() {
             logged.end(self.status);
+        }
+        if let Some(span) = &mut self.span {
+            span.answered(self.status);
         }
         let elapsed = self.arrived.elapsed();
         tracing::info!(

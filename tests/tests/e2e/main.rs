@@ -30,4 +30,5 @@ mod shutdown;
 mod slow_clients;
 mod storage;
 mod surface;
+mod traces;
 mod translation;

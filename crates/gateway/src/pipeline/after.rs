@@ -10,11 +10,12 @@ use std::task::{Context, Poll, ready};
 
 use penstock_core::Ended;
 use penstock_core::canonical::CanonicalChunk;
-use penstock_pipeline::{Finished, Owed, Response, ResponseSource, Run};
+use penstock_pipeline::{Finished, Owed, Response, ResponseSource, Run, Trace};
 use tokio_util::task::TaskTracker;
 
 use super::Recorded;
 use crate::GatewayError;
+use crate::traces::Within;
 
 /// The modules of one request.
 #[derive(Default)]
@@ -23,6 +24,8 @@ pub(crate) struct Modules {
     /// The answer's bytes, where a module reads it afterwards.
     recorded: Option<Recorded>,
     tasks: Option<TaskTracker>,
+    /// What their spans stand in, where somebody keeps them.
+    within: Option<Within>,
 }
 
 type Work = Pin<Box<dyn Future<Output = (Box<Run>, Vec<CanonicalChunk>)> + Send>>;
@@ -65,8 +68,8 @@ impl Modules {
     }
 
     /// Those of `run`.
-    pub(super) fn of(run: Run, tasks: TaskTracker) -> Self {
-        Self { state: State::Ready(Box::new(run)), recorded: None, tasks: Some(tasks) }
+    pub(super) fn of(run: Run, tasks: TaskTracker, within: Option<Within>) -> Self {
+        Self { state: State::Ready(Box::new(run)), recorded: None, tasks: Some(tasks), within }
     }
 
     /// The run, unless there is none or it is at work.
@@ -147,14 +150,15 @@ impl Modules {
     /// The request has ended: every `post` runs. Later calls do nothing.
     pub(crate) fn finish(&mut self, outcome: Outcome) {
         let (state, recorded) = (std::mem::take(&mut self.state), self.recorded.take());
+        let within = self.within.take();
         let Some(tasks) = &self.tasks else { return };
         match state {
             State::None => {}
-            State::Ready(run) if !run.pipeline().has_post() => {}
-            State::Ready(run) => drop(tasks.spawn(post(*run, recorded, outcome))),
+            State::Ready(run) if !run.pipeline().has_post() => show(run.trace(), within.as_ref()),
+            State::Ready(run) => drop(tasks.spawn(post(*run, recorded, outcome, within))),
             State::Working(work) => drop(tasks.spawn(async move {
                 let (run, _) = work.await;
-                post(*run, recorded, outcome).await;
+                post(*run, recorded, outcome, within).await;
             })),
         }
     }
@@ -165,7 +169,7 @@ impl Modules {
     }
 }
 
-async fn post(run: Run, recorded: Option<Recorded>, outcome: Outcome) {
+async fn post(run: Run, recorded: Option<Recorded>, outcome: Outcome, within: Option<Within>) {
     let response = match outcome {
         Outcome::Given(response) => response.with_end(Ended::Complete, None),
         Outcome::Failed(status, message) => Response::failed(status, message),
@@ -182,6 +186,14 @@ async fn post(run: Run, recorded: Option<Recorded>, outcome: Outcome) {
     let (id, duration) = (run.id(), run.elapsed());
     let trace = run.post(Finished { response, duration }).await;
     tracing::debug!(request_id = %id, trace = %serde_json::to_string(&trace).unwrap_or_default(), "modules");
+    show(&trace, within.as_ref());
+}
+
+/// Makes spans of what modules have done, where somebody keeps them.
+fn show(trace: &Trace, within: Option<&Within>) {
+    if let Some(within) = within {
+        within.hooks(trace);
+    }
 }
 
 impl Drop for Modules {

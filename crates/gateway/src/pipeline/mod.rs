@@ -40,7 +40,8 @@ pub(crate) async fn enter(shared: &Arc<Shared>, exchange: &mut Exchange) -> Resu
     if pipeline.is_empty() {
         return Ok(Modules::none());
     }
-    Ok(Modules::of(run(shared, exchange, pipeline), shared.tasks.clone()))
+    let within = exchange.request.trace.clone();
+    Ok(Modules::of(run(shared, exchange, pipeline), shared.tasks.clone(), within))
 }
 
 fn run(shared: &Arc<Shared>, exchange: &mut Exchange, pipeline: Arc<Pipeline>) -> Run {

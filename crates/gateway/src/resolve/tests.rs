@@ -24,6 +24,7 @@ impl Request {
             headers: HeaderMap::new(),
             query: None,
             body: body.to_owned().into(),
+            trace: None,
         }
     }
 

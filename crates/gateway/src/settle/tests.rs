@@ -138,7 +138,7 @@ async fn however_a_request_ends_the_first_end_is_the_only_one() {
     let void: fn(&mut SettleGuard) = SettleGuard::void;
     let drop_only: fn(&mut SettleGuard) = |guard| assert!(!guard.is_settled());
     let failed: fn(&mut SettleGuard) = |guard| {
-        guard.failed();
+        guard.failed("server_error");
         guard.abandon(&Observed::default());
     };
     let complete = Some((Ended::Complete, tokens(100, 50)));

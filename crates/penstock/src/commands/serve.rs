@@ -35,7 +35,7 @@ use super::routing::Router;
 use super::{VERSION, create_data_dir, health, modules};
 use crate::backends::OpenStorage;
 use crate::config::Config;
-use crate::{logging, output};
+use crate::{logging, output, traces};
 
 /// What is said where there is no master key.
 pub(super) const PLAINTEXT: &str = "master_key: there is none, so that secrets are stored open: make one with \
@@ -73,6 +73,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     refuse_open_to_all(&config, keyless)?;
     let snapshot = Snapshot::new(let_administrator_in(&config, store.as_ref(), loaded).await?);
     let metrics = metrics()?;
+    let (traces, exporter) = traces::start(&config.instance)?;
     let storage = OpenStorage::open(&config.storage).await?;
     let adapter = storage.adapter();
     tokio::spawn({
@@ -103,6 +104,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
             storage: adapter,
             pipelines: pipelines.clone(),
             logs,
+            traces,
             options: options(&config),
         },
         Arc::new(SystemClock),
@@ -150,6 +152,9 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     }
     if !recorder.finish(LOG_DEADLINE).await {
         tracing::warn!("what was logged of the last requests is given up");
+    }
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
     }
     storage.close().await?;
     journal.close()?;

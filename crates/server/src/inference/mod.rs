@@ -2,6 +2,7 @@
 
 mod body;
 mod key;
+mod spans;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use http::{HeaderMap, Method, Uri};
 use penstock_core::{Dialect, Operation, RequestId};
 use penstock_gateway::exchange::PathModel;
 use penstock_gateway::respond::{self, Ids};
+use penstock_gateway::traces::RequestSpan;
 use penstock_gateway::{Body, Caller, GatewayError, Remote, Request};
 
 use crate::logged::Logged;
@@ -49,6 +51,13 @@ pub(crate) fn router() -> Router<Shared> {
 pub(crate) fn asked(method: &Method, path: &str) -> Option<Asked> {
     let (_, asked) = CALLS.into_iter().find(|(known, _)| *known == path)?;
     (method == Method::POST).then_some(asked)
+}
+
+/// The path of a call, with what differs from call to call left open.
+fn route(asked: Asked, is_scoped: bool) -> String {
+    let path = CALLS.into_iter().find(|(_, known)| *known == asked).map(|(path, _)| path);
+    let path = path.unwrap_or("/v1beta/models/{model}");
+    if is_scoped { format!("/{{provider}}{path}") } else { path.to_owned() }
 }
 
 /// What is noted for a request whose client went away before there was a status (nginx's number).
@@ -104,6 +113,11 @@ pub(crate) async fn handle(
     let ids = Ids::new(id, &parts.headers);
     let remote = remote(&state, &parts.headers);
     let logged = Logged::begin(state.parts.gateway.logs(), id, at, &parts);
+    let span = state.parts.gateway.traces().begin(&parts.headers, || {
+        let route = route((dialect, operation), provider.is_some());
+        spans::about(&parts, &route, id, remote.address())
+    });
+    let trace = span.as_ref().and_then(RequestSpan::within);
     let mut entry = Entry {
         state: Shared::clone(&state),
         id,
@@ -114,6 +128,7 @@ pub(crate) async fn handle(
         status: CLIENT_GONE,
         bytes: 0,
         logged,
+        span: span.map(Box::new),
     };
     let place = match Place::take(&state) {
         Ok(place) => place,
@@ -143,6 +158,7 @@ pub(crate) async fn handle(
         headers: parts.headers,
         query,
         body,
+        trace,
     };
     let response = state.parts.gateway.execute(request).await;
     counted(response, entry, Some(place))

@@ -38,7 +38,7 @@ fn error(answer: &Answer) -> Result<Value> {
 }
 
 /// A key that the gateway knows already: one that another process makes is seen a moment later.
-async fn known_key(gateway: &Gateway, user: &str, allow: &str) -> Result<String> {
+pub(crate) async fn known_key(gateway: &Gateway, user: &str, allow: &str) -> Result<String> {
     let key = gateway.make_key(user, allow)?;
     let start = Instant::now();
     while get(gateway.at("/v1/models")).key(&key).send().await?.status != 200 {
