@@ -27,6 +27,9 @@ pub struct Run {
     metadata: Metadata,
     /// Of each module that keeps something, by its name.
     kept: Vec<(Box<str>, Kept)>,
+    /// What the `pre` of an entry has been given, while it has it: whoever asks may go away in the middle of it, and
+    /// every `post` comes all the same.
+    lent: Option<(usize, RequestContext)>,
     trace: Trace,
     began: Instant,
     folded: Arc<Folded>,
@@ -44,8 +47,8 @@ pub struct Finished {
 impl Run {
     /// The way of `request` through `pipeline`.
     pub fn new(pipeline: Arc<Pipeline>, call: Arc<Call>, request: Request, began: Instant) -> Self {
-        let (metadata, kept, trace, folded) = Default::default();
-        Self { pipeline, call, request, metadata, kept, trace, began, folded }
+        let (metadata, kept, lent, trace, folded) = Default::default();
+        Self { pipeline, call, request, metadata, kept, lent, trace, began, folded }
     }
 
     /// The pipeline.
@@ -81,13 +84,13 @@ impl Run {
     /// Runs every `pre` in order, until one answers; `None` sends the request to its provider.
     pub async fn pre(&mut self) -> Option<Answer> {
         let pipeline = Arc::clone(&self.pipeline);
-        for entry in pipeline.entries() {
+        for (at, entry) in pipeline.entries().iter().enumerate() {
             if let Some(trouble) = entry.trouble() {
                 if let Some(refusal) = self.without(entry, &trouble) {
                     return Some(refusal);
                 }
             } else if entry.module.hooks().has(Hook::Pre)
-                && let Some(answer) = self.pre_of(entry).await
+                && let Some(answer) = self.pre_of(at, entry).await
             {
                 return Some(answer);
             }
@@ -95,18 +98,18 @@ impl Run {
         None
     }
 
-    async fn pre_of(&mut self, entry: &Entry) -> Option<Answer> {
+    async fn pre_of(&mut self, at: usize, entry: &Entry) -> Option<Answer> {
         let module = entry.module.name();
-        let mut context = RequestContext {
+        let context = RequestContext {
             request: self.request.clone(),
             metadata: std::mem::take(&mut self.metadata),
             kept: self.take_kept(module),
             storage: entry.storage.clone(),
             call: Arc::clone(&self.call),
         };
-        let (done, took) = timed(entry, Hook::Pre, entry.module.pre(&mut context)).await;
-        self.metadata = context.metadata;
-        self.keep(module, context.kept);
+        let (_, lent) = self.lent.insert((at, context));
+        let (done, took) = timed(entry, Hook::Pre, entry.module.pre(lent)).await;
+        let edited = self.take_back();
         let (outcome, answer) = match &done {
             Ok(Flow::Continue) => ("continued", None),
             Ok(Flow::Respond(response)) => {
@@ -116,11 +119,22 @@ impl Run {
             Err(error) => ("failed", self.without(entry, error)),
         };
         self.trace.note((module, Hook::Pre), took, outcome, done.as_ref().err());
-        if done.is_ok() {
+        if done.is_ok()
+            && let Some(edited) = edited
+        {
             // else what it did to the request is as if it had not been
-            self.request = context.request;
+            self.request = edited;
         }
         answer
+    }
+
+    /// Takes back what a `pre` was lent; the request as it left it.
+    fn take_back(&mut self) -> Option<Request> {
+        let (at, RequestContext { request, metadata, kept, .. }) = self.lent.take()?;
+        let pipeline = Arc::clone(&self.pipeline);
+        self.metadata = metadata;
+        self.keep(pipeline.entries()[at].module.name(), kept);
+        Some(request)
     }
 
     /// A request whose module cannot do its work; a refusal, if it must not go on without.
@@ -182,6 +196,8 @@ impl Run {
     /// Runs every `post`. Whoever calls this waits for nobody.
     pub async fn post(mut self, finished: Finished) -> Trace {
         let pipeline = Arc::clone(&self.pipeline);
+        // of a `pre` in whose middle the client went away; its edits are of no use any more
+        drop(self.take_back());
         for entry in pipeline.entries() {
             if entry.trouble().is_some() || !entry.module.hooks().has(Hook::Post) {
                 continue;

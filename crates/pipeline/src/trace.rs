@@ -64,20 +64,17 @@ impl Trace {
         let ended = SystemTime::now();
         let known =
             self.0.iter_mut().find(|step| hook == Hook::Stream && step.hook == hook && step.module == module);
-        match known {
-            Some(step) => {
-                step.took += took;
-                step.ended = ended;
-                step.calls = step.calls.saturating_add(1);
-                if step.error.is_none() && error.is_some() {
-                    (step.error, step.outcome) = (error, outcome);
-                }
-            }
-            None => {
-                let began = ended.checked_sub(took).unwrap_or(ended);
-                let module = module.to_owned();
-                self.0.push(Step { module, hook, outcome, took, calls: 1, began, ended, error });
-            }
+        let Some(step) = known else {
+            let began = ended.checked_sub(took).unwrap_or(ended);
+            let module = module.to_owned();
+            self.0.push(Step { module, hook, outcome, took, calls: 1, began, ended, error });
+            return;
+        };
+        step.took += took;
+        step.ended = ended;
+        step.calls = step.calls.saturating_add(1);
+        if step.error.is_none() && error.is_some() {
+            (step.error, step.outcome) = (error, outcome);
         }
     }
 }

@@ -37,6 +37,8 @@ enum Deed {
     Shout,
     /// Gives back another piece than it was given.
     Misplace,
+    /// Notes who has edited the request.
+    Tell,
 }
 
 impl Scripted {
@@ -94,7 +96,7 @@ impl Module for Scripted {
         Ok(match deed {
             Deed::Answer => Flow::Respond(Box::new(answered("by a module", None).canonical()?.clone())),
             Deed::Refuse => {
-                Flow::Respond(Box::new(error_response("no", "not today", 429, Default::default())))
+                Flow::Respond(Box::new(error_response("no", "not today", 429, serde_json::Map::default())))
             }
             _ => Flow::Continue,
         })
@@ -121,6 +123,9 @@ impl Module for Scripted {
 
     async fn post(&self, context: &mut ResponseContext) -> Result<(), HookError> {
         self.note("post");
+        if let (Some(Deed::Tell), Some(by)) = (self.post, context.metadata.get("edited.by")) {
+            self.note(&format!("edited by {by}"));
+        }
         let said = context.response.canonical()?.content.len();
         context.metadata.set(format!("{}.post", self.name), said);
         Self::act(self.post.unwrap_or(Deed::Nothing)).await
@@ -134,7 +139,7 @@ async fn run(modules: Vec<Scripted>) -> Run {
         |module: Scripted| Arc::new(Entry::new(Arc::new(module), Origin::BuiltIn, rig.storage.clone(), None));
     let entries: Vec<_> = modules.into_iter().map(entry).collect();
     let required = vec![false; entries.len()];
-    rig.run_through(Arc::new(Pipeline::new(entries, required)), &Ask::default())
+    Rig::run_through(Arc::new(Pipeline::new(entries, required)), &Ask::default())
 }
 
 fn finished(response: Response) -> Finished {
@@ -283,6 +288,17 @@ async fn a_post_that_fails_keeps_no_other_from_running() {
 }
 
 #[tokio::test]
+async fn what_modules_know_is_there_after_a_client_who_went_away_in_a_pre() {
+    let log = Log::default();
+    let edits = Scripted { pre: Some(Deed::Edit), ..Scripted::named("edits", &log) };
+    let waits = Scripted { pre: Some(Deed::Hang), post: Some(Deed::Tell), ..Scripted::named("waits", &log) };
+    let mut run = run(vec![edits, waits]).await;
+    assert!(tokio::time::timeout(Duration::from_millis(20), run.pre()).await.is_err(), "it is over");
+    run.post(finished(Response::failed(499, "the client has gone"))).await;
+    assert_eq!(*log.lock().unwrap(), ["edits.pre", "waits.pre", "waits.post", "waits.edited by \"edits\""]);
+}
+
+#[tokio::test]
 async fn a_module_in_trouble_is_passed_over_or_refuses() {
     let log = Log::default();
     let rig = Rig::new("none").await;
@@ -291,7 +307,7 @@ async fn a_module_in_trouble_is_passed_over_or_refuses() {
         let entry = Entry::new(Arc::new(module), Origin::BuiltIn, rig.storage.clone(), None);
         entry.set_trouble(Some(HookError::new("its storage is away")));
         let pipeline = Arc::new(Pipeline::new(vec![Arc::new(entry)], vec![false]));
-        let mut run = rig.run_through(pipeline, &Ask::default());
+        let mut run = Rig::run_through(pipeline, &Ask::default());
         assert_eq!(run.pre().await.is_some(), closed);
         assert!(run.metadata().is_true("late.preFailed"));
     }

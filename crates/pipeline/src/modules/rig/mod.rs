@@ -106,11 +106,11 @@ impl Rig {
 
     /// The way of a request, which has not begun.
     pub(super) fn run(&self, ask: &Ask) -> Run {
-        self.run_through(Arc::clone(&self.pipeline), ask)
+        Self::run_through(Arc::clone(&self.pipeline), ask)
     }
 
     /// The same through another pipeline.
-    pub(crate) fn run_through(&self, pipeline: Arc<Pipeline>, ask: &Ask) -> Run {
+    pub(crate) fn run_through(pipeline: Arc<Pipeline>, ask: &Ask) -> Run {
         let at = Timestamp(ask.at);
         let call = Call {
             id: RequestId::new(at),
