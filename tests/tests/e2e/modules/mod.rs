@@ -3,6 +3,7 @@
 mod budget;
 mod cache;
 mod loading;
+mod logged;
 mod own;
 mod scripts;
 
