@@ -2,11 +2,14 @@
 
 use serde_json::json;
 
+use super::modules;
 use crate::config::Config;
 use crate::output;
 
-/// Says that the configuration holds; what does not hold was an error before.
-pub(super) fn check(config: &Config, json: bool) -> anyhow::Result<()> {
+/// Says that the configuration holds; what does not hold was an error before, but for modules, which are only loaded
+/// here.
+pub(super) async fn check(config: &Config, json: bool) -> anyhow::Result<()> {
+    modules::check_own(config).await?;
     if json {
         return output::json(&json!({"ok": true, "warnings": config.warnings}));
     }

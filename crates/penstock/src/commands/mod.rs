@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: Arguments, extensions: Extensions) -> anyhow::Resul
 fn run_plain(command: Command, config: Config, json: bool) -> anyhow::Result<()> {
     match command {
         Command::Serve => block_on(serve::run(config)),
-        Command::Config(ConfigCommand::Check) => config::check(&config, json),
+        Command::Config(ConfigCommand::Check) => block_on(config::check(&config, json)),
         Command::Config(ConfigCommand::Show) => config::show(&config, json),
         Command::Modules(command) => run_modules(command, &config, json),
         Command::Storage(StorageCommand::Check) => block_on(storage::check(&config, json)),

@@ -57,15 +57,10 @@ const BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 /// Runs until SIGTERM or SIGINT.
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let _logging = logging::start(&config.log_format)?;
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
     let config = Arc::new(config);
     create_data_dir(&config.data_dir)?;
     let lock = lock(&config)?;
-    if config.keyring.current().is_none() {
-        tracing::warn!("{PLAINTEXT}");
-    }
+    warn(&config);
     let (store, loaded) = open_or_last_good(&config).await?;
     let store = Arc::new(store);
     let loaded = import_at_first_start(&config, store.as_ref(), loaded).await?;
@@ -162,6 +157,16 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     tracing::info!("stopped");
     drop(lock);
     Ok(())
+}
+
+/// Says what an operator should know of the configuration.
+fn warn(config: &Config) {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    if config.keyring.current().is_none() {
+        tracing::warn!("{PLAINTEXT}");
+    }
 }
 
 fn options(config: &Config) -> GatewayOptions {

@@ -148,25 +148,7 @@ impl Config {
         };
         let storage = StorageSettings::choose(&urls, environment, &data_dir, &reserved)
             .map_err(|error| ConfigError::new(error.to_string()))?;
-        let mut warnings = settings::unknown_variables();
-        if matches!(control, Dsn::Folder(_))
-            && matches!(storage.kv, KvSettings::Redis(_) | KvSettings::Upstash { .. })
-        {
-            warnings.push(FILES_AND_SHARED_KEYS.to_owned());
-        }
-        if control.tells_its_token() {
-            warnings.push(format!(
-                "dsn: the token goes to {control} unencrypted: name it libsql:// or https://, or keep the way there \
-                 to yourself"
-            ));
-        }
-        if control.local().is_none() && storage.database.is_local() {
-            warnings.push(
-                "storage_dsn: modules keep their tables in a file of this machine, while the control store is \
-                 shared: other nodes do not see them"
-                    .to_owned(),
-            );
-        }
+        let warnings = warnings(&control, &storage);
         Ok(Self {
             listen,
             control,
@@ -311,6 +293,30 @@ fn scripts(values: &settings::Values) -> Result<ScriptOptions, ConfigError> {
 
 /// Less than this holds no module.
 const LEAST_MEMORY: usize = 1 << 20;
+
+/// What an operator should know of settings that hold.
+fn warnings(control: &Dsn, storage: &StorageSettings) -> Vec<String> {
+    let mut warnings = settings::unknown_variables();
+    if matches!(control, Dsn::Folder(_))
+        && matches!(storage.kv, KvSettings::Redis(_) | KvSettings::Upstash { .. })
+    {
+        warnings.push(FILES_AND_SHARED_KEYS.to_owned());
+    }
+    if control.tells_its_token() {
+        warnings.push(format!(
+            "dsn: the token goes to {control} unencrypted: name it libsql:// or https://, or keep the way there to \
+             yourself"
+        ));
+    }
+    if control.local().is_none() && storage.database.is_local() {
+        warnings.push(
+            "storage_dsn: modules keep their tables in a file of this machine, while the control store is shared: \
+             other nodes do not see them"
+                .to_owned(),
+        );
+    }
+    warnings
+}
 
 /// Where the pipeline is written: in the setting itself, else in a file. That it is one is seen here, so that
 /// `config check` says what `serve` would; which modules there are is not.

@@ -55,6 +55,9 @@ async fn a_pipeline_that_cannot_run_is_refused_at_the_start_in_words() -> Result
         ),
     ];
     for (pipe, expected) in cases {
+        let checked = Builder::new()?.set("pipe", pipe).run(&["config", "check"])?;
+        let said = String::from_utf8_lossy(&checked.stderr);
+        assert!(!checked.status.success() && said.contains(expected), "{pipe}: {said}");
         let output = Builder::new()?.set("pipe", pipe).run(&["--port=0", "serve"])?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(expected), "{pipe}: {said}");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use penstock_control::bundle::Bundle;
-use penstock_gateway::{LivePipelines, PipelineOptions};
+use penstock_gateway::{LivePipelines, LoadError, PipelineOptions};
 use penstock_pipeline::{ModuleSources, Modules, PipelineSpec};
 use penstock_scripting::ScriptLoader;
 use penstock_storage::StorageAdapter;
@@ -21,6 +21,7 @@ pub(super) use self::new::new;
 pub(super) use self::test::test;
 use crate::config::Config;
 
+const CANNOT_RUN: &str = "the pipeline cannot run";
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -28,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(super) async fn load(config: &Config, storage: &StorageAdapter) -> anyhow::Result<Arc<LivePipelines>> {
     let options = PipelineOptions { source: config.pipeline.clone(), allow_header: config.pipe_header };
     let pipelines = LivePipelines::load(Modules::new(sources(config), storage.clone()), options).await;
-    let pipelines = pipelines.context("the pipeline cannot run")?;
+    let pipelines = pipelines.context(CANNOT_RUN)?;
     let (loaded, discovered) = (pipelines.current(), pipelines.discovered());
     for broken in &discovered.broken {
         tracing::warn!(file = %broken.path.display(), problem = broken.problem, "a module cannot be read");
@@ -47,6 +48,16 @@ pub(super) fn sources(config: &Config) -> ModuleSources {
         loaders: vec![Arc::new(ScriptLoader::new(config.scripts.clone()))],
         folder: config.modules_dir.clone(),
     }
+}
+
+/// Whether the pipeline of that configuration could run. No module is started.
+pub(super) async fn check_own(config: &Config) -> anyhow::Result<()> {
+    let sources = sources(config);
+    let checked = async {
+        let spec = config.pipeline.read()?;
+        Ok::<_, LoadError>(sources.check(&sources.discover().await?, &spec).await?)
+    };
+    checked.await.context(CANNOT_RUN)
 }
 
 /// Whether the pipelines that a bundle gives to keys could run here.
