@@ -225,6 +225,10 @@ where
 }
 
 /// TLS with the machine's own root certificates, else (a bare container has none) with Mozilla's.
+///
+/// # Panics
+///
+/// If the provider of cryptography that is built in does not support the versions of TLS that are.
 pub fn tls() -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

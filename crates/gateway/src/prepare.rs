@@ -55,6 +55,7 @@ pub(crate) fn ends_here(name: &HeaderName) -> bool {
 /// Whether what stands between a client and this gateway sets a header: the client's address, who is logged in
 /// there and with what token, how the request came. An operator may set one for a provider all the same, since
 /// such a network may stand in front of the provider as well.
+#[expect(clippy::unnested_or_patterns, reason = "by product, a line for each")]
 fn is_of_the_clients_network(name: &HeaderName) -> bool {
     let mut words = name.as_str().splitn(4, '-');
     let mut word = || words.next().unwrap_or_default();

@@ -18,7 +18,7 @@ fn library(folder: &Path) -> Result<PathBuf> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.starts_with("libpenstock-") && name.ends_with(".rlib") {
+        if name.starts_with("libpenstock-") && path.extension().is_some_and(|end| end == "rlib") {
             built.push((path.metadata()?.modified()?, path));
         }
     }

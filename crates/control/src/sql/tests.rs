@@ -117,7 +117,7 @@ async fn what_could_not_be_scrubbed_for_a_reader_is_said() {
 async fn room_is_given_back_without_writing_the_file_anew() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&Dsn::Sqlite(dir.path().join("penstock.db"))).await.unwrap();
-    store.put_vocab("large", &[7; 1 << 20]).await.unwrap();
+    store.put_vocab("large", &vec![7; 1 << 20]).await.unwrap();
     let full = store.size().await.unwrap();
     let all = vec![Filter::equals("name", "large")];
     store.backend().write(None, vec![Write::Delete(crate::Vocab::table(), all)]).await.unwrap();
