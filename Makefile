@@ -16,7 +16,7 @@ run: ## build what is missing, start on the embedded default, print how to call 
 	exec target/release/penstock serve $(ARGS)
 
 test: services ## every test, with the real binary and the official clients
-	$(CARGO) build --workspace --bins
+	$(CARGO) build --workspace --bins --tests
 	scripts/run-tests.sh
 
 check: ## what a change must pass: format, lints, docs, tests, licences, unused dependencies, spelling
@@ -30,7 +30,7 @@ conformance: services ## run every case against every storage backend, and write
 	scripts/conformance.sh
 
 drill: services ## make things fail under load, one at a time, and print what clients saw and what was lost
-	$(CARGO) build --workspace --bins
+	$(CARGO) build --workspace --bins --tests
 	scripts/drill.sh
 
 bench: services ## measure, and write docs/benchmarks/
