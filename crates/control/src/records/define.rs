@@ -139,15 +139,9 @@ macro_rules! kinds {
                 match kind { $(Kind::$kind => self.$field.find(natural)),+ }
             }
 
-            /// The ids of the rows of which a column has that value.
-            pub(crate) fn pointing(&self, kind: Kind, column: usize, at: &$crate::table::Cell) -> Vec<i64> {
-                use $crate::table::Entity;
-                match kind {
-                    $(Kind::$kind => {
-                        let points = |record: &&$kind| record.row()[column] == *at;
-                        self.$field.iter().filter(points).map(|record| record.id.into()).collect()
-                    })+
-                }
+            /// The ids of the records of which a column that refers to others names this one.
+            pub(crate) fn pointing(&self, kind: Kind, column: usize, at: i64) -> Vec<i64> {
+                match kind { $(Kind::$kind => self.$field.pointing(column, at)),+ }
             }
         }
     };

@@ -30,7 +30,7 @@ pub use self::opened::Opened;
 pub use self::providers::{Credential, Provider, ProviderModel};
 pub use self::routing::{Alias, EVERY_PROVIDER, Route, RouteMember};
 pub use self::rules::{Implementation, ProviderRuleSet, RoutingRule, Rule, RuleKind, RuleSet};
-pub(crate) use self::scope::SCOPE;
+pub(crate) use self::scope::{SCOPE, SCOPE_ID};
 pub use self::scope::{Scope, ScopeKind};
 pub use self::set::Set;
 pub use self::settings::{DEFAULT_INSTANCE, InstanceSettings};

@@ -72,13 +72,14 @@ impl Scope {
 
 /// The name of the column that says what kind of record the next column points at.
 pub(crate) const SCOPE: &str = "scope";
+pub(crate) const SCOPE_ID: &str = "scope_id";
 
 /// Two columns: which table the second points at stands in the first, so that no database can check it.
 impl Field for Scope {
     fn columns(_: &'static str, columns: &mut Vec<Column>) {
         let column = |name, kind| Column { name, kind, nullable: false, sealed: false, refers: None };
         columns.push(column(SCOPE, ColumnType::Short));
-        columns.push(column("scope_id", ColumnType::Integer));
+        columns.push(column(SCOPE_ID, ColumnType::Integer));
     }
 
     fn write(&self, row: &mut Vec<Cell>) {
@@ -87,6 +88,6 @@ impl Field for Scope {
     }
 
     fn read(_: &'static str, cells: &mut Cells) -> Result<Self, ControlError> {
-        Ok(Self::of(Field::read(SCOPE, cells)?, Field::read("scope_id", cells)?))
+        Ok(Self::of(Field::read(SCOPE, cells)?, Field::read(SCOPE_ID, cells)?))
     }
 }

@@ -4,25 +4,33 @@ use std::fmt;
 use std::sync::Arc;
 
 use immutable_chunkmap::map::MapM;
+use immutable_chunkmap::set::SetM;
 
+use super::SCOPE_ID;
 use crate::ControlError;
-use crate::table::{Cell, Entity, Row};
+use crate::table::{Cell, Entity, Row, Table};
 
 /// See the module.
 pub struct Set<T> {
     records: MapM<i64, Arc<T>>,
     natural: MapM<Row, i64>,
+    /// Each reference: the column it stands in, the id it names, the id of the record that has it.
+    references: SetM<(usize, i64, i64)>,
 }
 
 impl<T> Clone for Set<T> {
     fn clone(&self) -> Self {
-        Self { records: self.records.clone(), natural: self.natural.clone() }
+        Self {
+            records: self.records.clone(),
+            natural: self.natural.clone(),
+            references: self.references.clone(),
+        }
     }
 }
 
 impl<T> Default for Set<T> {
     fn default() -> Self {
-        Self { records: MapM::new(), natural: MapM::new() }
+        Self { records: MapM::new(), natural: MapM::new(), references: SetM::new() }
     }
 }
 
@@ -81,6 +89,12 @@ impl<T> Set<T> {
         ids.filter_map(|(_, id)| self.records.get(id)).map(|record| &**record).collect()
     }
 
+    /// The ids of those of which a column that refers to others names this one.
+    pub(crate) fn pointing(&self, column: usize, at: i64) -> Vec<i64> {
+        let these = self.references.range((column, at, i64::MIN)..=(column, at, i64::MAX));
+        these.map(|(_, _, id)| *id).collect()
+    }
+
     /// The id of the one with that natural key.
     pub(crate) fn find(&self, natural: &[Cell]) -> Option<i64> {
         self.natural.get(natural).copied()
@@ -93,8 +107,12 @@ impl<T: Entity> Set<T> {
         let table = T::table();
         let Cell::Integer(id) = row[table.column("id")] else { return Ok(()) };
         let natural = table.natural_of(&row);
+        let references: Vec<_> = references(table, &row).collect();
         let record = T::read(row)?;
         self.remove(id);
+        for (column, at) in references {
+            self.references.insert_cow((column, at, id));
+        }
         self.records.insert_cow(id, Arc::new(record));
         self.natural.insert_cow(natural, id);
         Ok(())
@@ -102,7 +120,50 @@ impl<T: Entity> Set<T> {
 
     pub(crate) fn remove(&mut self, id: i64) {
         if let Some(old) = self.records.remove_cow(&id) {
-            self.natural.remove_cow(&T::table().natural_of(&old.row()));
+            let (table, row) = (T::table(), old.row());
+            self.natural.remove_cow(&table.natural_of(&row));
+            for (column, at) in references(table, &row) {
+                self.references.remove_cow(&(column, at, id));
+            }
         }
+    }
+}
+
+/// The columns of a row that refer to a record, each with that record's id. A scope refers to a record of the kind
+/// that stands beside it.
+fn references(table: &Table, row: &[Cell]) -> impl Iterator<Item = (usize, i64)> {
+    let columns = table.columns.iter().zip(row).enumerate();
+    let referring = columns.filter(|(_, (column, _))| column.refers.is_some() || column.name == SCOPE_ID);
+    referring.filter_map(|(at, (_, cell))| if let Cell::Integer(id) = cell { Some((at, *id)) } else { None })
+}
+
+#[cfg(test)]
+mod tests {
+    use penstock_core::{Timestamp, UserId};
+
+    use super::*;
+    use crate::{Permission, Scope};
+
+    #[test]
+    fn what_points_at_a_record_is_known_however_it_changes() {
+        let of = |id: i64, user: i64| Permission {
+            id,
+            scope: Scope::User(UserId(user)),
+            route_pattern: format!("fast-{id}"),
+            created_at: Timestamp(1),
+            updated_at: Timestamp(1),
+        };
+        let column = Permission::table().column(SCOPE_ID);
+        let mut set = Set::<Permission>::default();
+        for (id, user) in [(1, 7), (2, 8), (3, 7)] {
+            set.put(of(id, user).row()).unwrap();
+        }
+        let before = set.clone();
+        assert_eq!((set.pointing(column, 7), set.pointing(column, 8)), (vec![1, 3], vec![2]));
+        set.put(of(3, 8).row()).unwrap();
+        assert_eq!((set.pointing(column, 7), set.pointing(column, 8)), (vec![1], vec![2, 3]));
+        set.remove(1);
+        assert_eq!((set.pointing(column, 7), set.pointing(column, 9)), (vec![], vec![]));
+        assert_eq!(before.pointing(column, 7), [1, 3], "a copy stays as it was");
     }
 }

@@ -7,7 +7,7 @@ use penstock_core::Timestamp;
 
 use crate::backend::{Filter, Write};
 use crate::ledger::satellites;
-use crate::records::SCOPE;
+use crate::records::{SCOPE, SCOPE_ID};
 use crate::seal::{Binding, Keyring, SealError, Stored};
 use crate::table::{Cell, Entity as _, OnDelete, Row, Scalar as _, Table};
 use crate::{Change, ChangeSet, ControlError, KeyTombstone, Kind, Record, Records, ScopeKind, UserKey};
@@ -104,7 +104,7 @@ impl Plan {
     /// Puts real ids where temporary ones stand, and refuses those that name nothing.
     fn check_references(&self, kind: Kind, table: &Table, row: &mut Row) -> Result<(), ControlError> {
         for (at, column) in table.columns.iter().enumerate() {
-            let scope = (column.name == "scope_id").then(|| scope_kind(table, row)).flatten();
+            let scope = (column.name == SCOPE_ID).then(|| scope_kind(table, row)).flatten();
             let Some(target) = column.refers.map(|(target, _)| target).or(scope) else { continue };
             let Cell::Integer(id) = row[at] else { continue };
             let real = self.real(id);
@@ -142,14 +142,13 @@ impl Plan {
     ) -> Result<(), ControlError> {
         let table = child.table();
         for (at, column) in table.columns.iter().enumerate() {
-            let is_scope =
-                column.name == "scope_id" && ScopeKind::ALL.iter().any(|scope| scope.kind() == kind);
+            let is_scope = column.name == SCOPE_ID && ScopeKind::ALL.iter().any(|scope| scope.kind() == kind);
             let on_delete = match column.refers {
                 Some((target, on_delete)) if target == kind => on_delete,
                 None if is_scope => OnDelete::Follow,
                 _ => continue,
             };
-            for row_id in self.records.pointing(child, at, &Cell::Integer(id)) {
+            for row_id in self.records.pointing(child, at, id) {
                 let Some(mut row) = self.records.row(child, row_id) else { continue };
                 if is_scope && scope_kind(table, &row) != Some(kind) {
                     continue;
