@@ -1,11 +1,11 @@
 //! Bundles: the whole control plane in one text, by names instead of ids.
 //!
-//! A [`Bundle`] is read from JSON, YAML or TOML, or [exported](Bundle::export) from records; [`plan`] says
-//! what it would change, and [`apply`] changes it, in one transaction. What holds: what a bundle does not say
+//! A [`Bundle`] is read from JSON, YAML or TOML, or [exported](Bundle::export) from records; [`plan()`] says
+//! what it would change, and [`apply()`] changes it, in one transaction. What holds: what a bundle does not say
 //! stays as it is, unless pruning was asked for; applied twice, the second time changes nothing; exports of
 //! equal contents are equal in every byte; no secret is shown in an error, a plan or the audit trail.
 //!
-//! What a bundle can say is data, in [`shape`]; `docs/reference/bundle.md` writes it down.
+//! What a bundle can say is data, in `shape`; `docs/reference/bundle.md` writes it down.
 
 mod apply;
 mod check;

@@ -1,7 +1,7 @@
 //! Modules before the call, per chunk, and after it.
 //!
-//! Which pipeline a request takes is decided once ([`select`]); what it is given is made of the exchange ([`call`],
-//! [`source`], [`upstreams`]); what happens while the answer is on its way and after it is in [`after`]. A request
+//! Which pipeline a request takes is decided once (`select`); what it is given is made of the exchange (`call`,
+//! `source`, `upstreams`); what happens while the answer is on its way and after it is in `after`. A request
 //! whose pipeline is empty costs one look at it.
 //!
 //! The step's place in the order matters: `resolve`, `reserve` and `plan` look at the request as it is after `pre`, and
