@@ -195,7 +195,7 @@ impl Gateway {
     async fn run(&self, request: Request, ids: &Ids) -> Result<Response<Body>, GatewayError> {
         let mut exchange = Exchange::open(request)?;
         let mut modules = pipeline::enter(&self.0, &mut exchange).await?;
-        let answered = self.run_with(&mut modules, exchange, ids).await;
+        let answered = self.run_with(&mut modules, &mut exchange, ids).await;
         if let Err(error) = &answered {
             modules.failed(error);
         }
@@ -215,26 +215,26 @@ impl Gateway {
     async fn run_with(
         &self,
         modules: &mut Modules,
-        mut exchange: Exchange,
+        exchange: &mut Exchange,
         ids: &Ids,
     ) -> Result<Response<Body>, GatewayError> {
         let shared = &*self.0;
-        let mut resolution = self.resolve(&exchange);
+        let mut resolution = self.resolve(exchange);
         if modules.are_there() {
             // a name that stands for nothing may be one that a module knows
             if let Err(error @ GatewayError::Forbidden(_)) = resolution {
                 return Err(error);
             }
             let before = exchange.requested.clone();
-            if let Some(answer) = pipeline::pre(modules, &mut exchange).await {
-                return respond::by_module(modules, answer, &exchange, ids, &*shared.clock);
+            if let Some(answer) = pipeline::pre(modules, exchange).await {
+                return respond::by_module(modules, answer, exchange, ids, &*shared.clock);
             }
             if exchange.requested != before {
-                resolution = self.resolve(&exchange);
+                resolution = self.resolve(exchange);
             }
         }
         let resolution = resolution?;
-        let trace = pipeline::trace(modules, &exchange);
+        let trace = pipeline::trace(modules, exchange);
         let circumstances = Circumstances {
             caller: &exchange.request.caller,
             table: &shared.table,
@@ -246,17 +246,17 @@ impl Gateway {
         let candidates = candidates(&resolution, circumstances)?;
         let planned: Vec<_> = candidates
             .iter()
-            .filter_map(|candidate| Some((candidate.clone(), plan(&exchange, candidate)?)))
+            .filter_map(|candidate| Some((candidate.clone(), plan(exchange, candidate)?)))
             .collect();
         let Some((first, _)) = planned.first() else {
-            return Err(GatewayError::Unsupported(unsupported(&exchange, &candidates)));
+            return Err(GatewayError::Unsupported(unsupported(exchange, &candidates)));
         };
-        let mut guard = reserve::reserve(&exchange, first, &shared.settling)?;
+        let mut guard = reserve::reserve(exchange, first, &shared.settling)?;
         let mut headers = std::mem::take(&mut exchange.request.headers);
         keep_forwarded(&mut headers);
         let mut stop = shared.stop.subscribe();
         let answer = tokio::select! {
-            answer = attempt(shared, (&exchange, &headers), planned, &resolution, &mut guard) => answer,
+            answer = attempt(shared, (&*exchange, &headers), planned, &resolution, &mut guard) => answer,
             _ = stop.wait_for(|stop| *stop) => {
                 let _ = guard.abandon(&Observed::default());
                 return Err(stopping());
@@ -281,7 +281,10 @@ impl Gateway {
                 let body =
                     AnswerBody::new(about, reading, (first, rest), guard, wait, stop, modules).logged(logged);
                 let response = match back {
-                    Some(back) if !body.is_stream() => respond::translated(head, body, back, ids).await,
+                    Some(back) if !body.is_stream() => {
+                        // boxed: its room would be in every request's future, which moves a few times
+                        Box::pin(respond::translated(head, body, back, ids)).await
+                    }
                     back => {
                         let losses = back.as_ref().map_or(&[][..], |back| &back.losses);
                         let response = respond::answer(

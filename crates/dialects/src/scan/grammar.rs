@@ -58,6 +58,33 @@ pub(super) enum Step {
     Wrong,
 }
 
+impl Step {
+    /// Whether it changes nothing but the state where members are not looked at.
+    #[inline]
+    pub(super) const fn is_quiet(self) -> bool {
+        matches!(
+            self,
+            Self::Nothing
+                | Self::Comma
+                | Self::KeyStart
+                | Self::KeyEnd
+                | Self::ScalarStart
+                | Self::LiteralEnd
+        )
+    }
+}
+
+/// What the next byte means, and where the machine is after it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn(State, Step);
+
+impl Turn {
+    #[inline]
+    pub(super) const fn step(self) -> Step {
+        self.1
+    }
+}
+
 /// Where in the document the machine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -205,10 +232,24 @@ impl Grammar {
         self.state == State::InString
     }
 
+    /// What a byte would mean here.
+    #[inline]
+    pub(super) fn turn(&self, byte: u8) -> Turn {
+        let (state, step) = TURNS[self.state as usize][usize::from(byte)];
+        Turn(state, step)
+    }
+
+    /// Takes a byte that opens and closes nothing.
+    #[inline]
+    pub(super) fn take(&mut self, Turn(state, _): Turn) {
+        self.state = if state == State::AfterValue { self.after_value } else { state };
+    }
+
     /// Takes one byte; of a string only the quotes.
     #[inline]
     pub(super) fn step(&mut self, byte: u8) -> Step {
-        let (state, step) = TURNS[self.state as usize][usize::from(byte)];
+        let turn = self.turn(byte);
+        let step = turn.step();
         match step {
             Step::Wrong => return step,
             Step::OpenObject | Step::OpenArray if self.open.len() == MAX_DEPTH => return Step::Wrong,
@@ -216,7 +257,7 @@ impl Grammar {
             Step::Close => self.close(),
             _ => {}
         }
-        self.state = if state == State::AfterValue { self.after_value } else { state };
+        self.take(turn);
         step
     }
 

@@ -88,6 +88,8 @@ pub struct Scanner {
     /// Where in the current chunk the open string begins or goes on.
     text_from: usize,
     root: Option<Root>,
+    /// How deep the members are that are looked at.
+    member_depth: usize,
     key: Vec<u8>,
     key_start: usize,
     comma: Option<usize>,
@@ -108,6 +110,7 @@ impl Scanner {
             marker: Marker::default(),
             text_from: 0,
             root: None,
+            member_depth: 1,
             key: Vec::new(),
             key_start: 0,
             comma: None,
@@ -180,7 +183,11 @@ impl Scanner {
         if wrong == 0 { Ok(()) } else { Err(self.error(chunk, start + wrong.trailing_zeros() as usize)) }
     }
 
+    #[inline]
     fn token(&mut self, chunk: &[u8], at: usize) -> Result<(), ScanError> {
+        if self.grammar.depth() > self.member_depth && self.deep_token(chunk, at) {
+            return Ok(());
+        }
         let mut step = self.grammar.step(chunk[at]);
         if step == Step::NumberEnd {
             self.value_ends(chunk, at);
@@ -195,6 +202,24 @@ impl Scanner {
                 Ok(())
             }
         }
+    }
+
+    /// Nearly all tokens of a large body stand deeper than what is looked at, where most of them mean nothing but what
+    /// may follow. Foreseeing which of a dozen meanings is next costs a processor more than all that is done about it,
+    /// so that these few are told apart first. False if it is another one, which is then still to be taken.
+    #[inline]
+    fn deep_token(&mut self, chunk: &[u8], at: usize) -> bool {
+        let turn = self.grammar.turn(chunk[at]);
+        let step = turn.step();
+        if !step.is_quiet() {
+            match step {
+                Step::StringStart => self.text_from = at + 1,
+                Step::StringEnd => self.strings.ends(&chunk[self.text_from..at]),
+                _ => return false,
+            }
+        }
+        self.grammar.take(turn);
+        true
     }
 
     #[cold]
@@ -227,7 +252,7 @@ impl Scanner {
 
     /// Members are looked at in the root object, or in the objects of a root array.
     fn at_member_level(&self) -> bool {
-        self.grammar.depth() == if self.root == Some(Root::Array) { 2 } else { 1 }
+        self.grammar.depth() == self.member_depth
     }
 
     /// A part of the open key.
@@ -281,7 +306,10 @@ impl Scanner {
     }
 
     fn value_starts(&mut self, kind: Root, position: usize, at: usize) {
-        self.root.get_or_insert(kind);
+        if self.root.is_none() {
+            self.root = Some(kind);
+            self.member_depth = if kind == Root::Array { 2 } else { 1 };
+        }
         if let Some(name) = self.expecting.take() {
             self.reading = Some(Reading { name, start: position, copy_from: at, text: Vec::new() });
         }
