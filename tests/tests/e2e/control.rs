@@ -36,7 +36,8 @@ async fn until(gateway: &Gateway, key: &str, status: u16) -> Result<()> {
 async fn two_gateways_share(dsn: &str, secret: &str) -> Result<()> {
     let upstream = ScriptedUpstream::start().await?;
     let gateway = async || Builder::new()?.upstream(&upstream.url()).set("dsn", dsn).start().await;
-    let nodes = [gateway().await?, gateway().await?];
+    // at once, on a database that is empty: both want to make the schema, and the first organisation
+    let nodes: [_; 2] = tokio::try_join!(gateway(), gateway())?.into();
     ran(&nodes[0], dsn, &["user", "add", "ada", "--allow", "openai/*"])?;
     let key = ran(&nodes[0], dsn, &["key", "create", "--user", "ada"])?;
     for node in &nodes {
