@@ -67,4 +67,9 @@ impl Libsql {
     pub async fn start_again(&mut self) -> Result<(), Failure> {
         self.server.start_again().await
     }
+
+    /// Starts it again if it has given up by itself.
+    pub async fn start_if_ended(&mut self) -> Result<(), Failure> {
+        self.server.start_if_ended().await
+    }
 }

@@ -82,6 +82,11 @@ impl Mariadb {
         self.server.as_mut().ok_or_else(|| Failure::new("it is not ours to start"))?.start_again().await
     }
 
+    /// Starts it again if it has given up by itself.
+    pub async fn start_if_ended(&mut self) -> Result<(), Failure> {
+        self.server.as_mut().ok_or_else(|| Failure::new("it is not ours to start"))?.start_if_ended().await
+    }
+
     /// Runs SQL by the server's own client.
     pub async fn execute(&self, sql: &str) -> Result<(), Failure> {
         let client = program("mariadb", &[]).ok_or_else(|| Failure::new("there is no mariadb client"))?;

@@ -73,9 +73,9 @@ impl Server {
         Ok(())
     }
 
-    /// Whether its process is gone.
-    pub fn has_ended(&mut self) -> Result<bool, Failure> {
-        Ok(self.process.try_wait()?.is_some())
+    /// Starts it again if its process is gone.
+    pub async fn start_if_ended(&mut self) -> Result<(), Failure> {
+        if self.process.try_wait()?.is_some() { self.start_again().await } else { Ok(()) }
     }
 
     /// Kills it, as a power cut would.

@@ -107,8 +107,10 @@ impl Postgres {
 
     /// Starts it again if it has given up by itself.
     pub async fn start_if_ended(&mut self) -> Result<(), Failure> {
-        let ended = self.server.as_mut().map_or(Ok(false), Server::has_ended)?;
-        if ended { self.start_again().await } else { Ok(()) }
+        match &mut self.server {
+            Some(server) => server.start_if_ended().await,
+            None => Ok(()),
+        }
     }
 
     /// Where a private server listens.

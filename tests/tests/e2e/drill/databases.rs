@@ -8,7 +8,7 @@ use penstock_conformance::fault::{Fault, FaultProxy};
 use penstock_conformance::servers::{libsql::Libsql, mariadb::Mariadb, postgres::Postgres, skip};
 use penstock_tests::gateway::Builder;
 
-use super::{Drill, failed};
+use super::{Drill, Restarted, failed};
 
 /// How long it stands still: longer than any call waits for it.
 const STILL: Duration = Duration::from_secs(30);
@@ -66,6 +66,17 @@ async fn answers_late(name: &str, dsn: &str) -> Result<()> {
     drill.finish(&format!("{name} answers 150 ms later"), over).await?.require_clean()
 }
 
+async fn is_killed(name: &str, dsn: &str, server: &mut impl Restarted) -> Result<()> {
+    let mut drill = Drill::start(Builder::new()?.set("dsn", dsn)).await?;
+    drill.wave().await?;
+    server.kill().await?;
+    until_missed(&mut drill).await?;
+    let over = Instant::now();
+    server.start_again().await?;
+    drill.wave().await?;
+    drill.finish(&format!("{name} is killed and started again"), over).await?.require_clean()
+}
+
 /// Waves until the store has refused something, and at least some.
 async fn until_missed(drill: &mut Drill) -> Result<()> {
     let start = Instant::now();
@@ -113,14 +124,7 @@ async fn a_postgres_that_is_killed() -> Result<()> {
         return Ok(());
     };
     let dsn = server.database().await.map_err(failed)?;
-    let mut drill = Drill::start(Builder::new()?.set("dsn", &dsn)).await?;
-    drill.wave().await?;
-    server.kill().await.map_err(failed)?;
-    until_missed(&mut drill).await?;
-    let over = Instant::now();
-    server.start_again().await.map_err(failed)?;
-    drill.wave().await?;
-    drill.finish("PostgreSQL is killed and started again", over).await?.require_clean()
+    is_killed("PostgreSQL", &dsn, &mut server).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,14 +134,17 @@ async fn a_mariadb_that_is_killed() -> Result<()> {
         return Ok(());
     };
     let dsn = server.database().await.map_err(failed)?;
-    let mut drill = Drill::start(Builder::new()?.set("dsn", &dsn)).await?;
-    drill.wave().await?;
-    server.kill().await.map_err(failed)?;
-    until_missed(&mut drill).await?;
-    let over = Instant::now();
-    server.start_again().await.map_err(failed)?;
-    drill.wave().await?;
-    drill.finish("MariaDB is killed and started again", over).await?.require_clean()
+    is_killed("MariaDB", &dsn, &mut server).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_libsql_that_is_killed() -> Result<()> {
+    let Some(mut server) = Libsql::start().await.map_err(failed)? else {
+        skip("libsql", "it is not installed");
+        return Ok(());
+    };
+    let dsn = format!("libsql://{}?tls=0", server.address());
+    is_killed("libSQL", &dsn, &mut server).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

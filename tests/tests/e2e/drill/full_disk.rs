@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use penstock_conformance::servers::{postgres::Postgres, skip};
+use penstock_conformance::servers::{libsql::Libsql, mariadb::Mariadb, postgres::Postgres, skip};
 use penstock_tests::gateway::{Builder, DataDir, Gateway};
 use penstock_tests::http::post;
 use penstock_tests::upstream::ScriptedUpstream;
 use tokio::task::JoinSet;
 
 use super::disk::{Ballast, mounted, with_a_disk};
-use super::{Drill, failed};
+use super::{Drill, Restarted, failed};
 
 /// How long the disk stays full once the store has refused something.
 const FULL: Duration = Duration::from_secs(5);
@@ -36,14 +36,30 @@ async fn while_it_is_full(drill: &mut Drill) -> Result<()> {
 
 #[test]
 fn a_full_disk_under_the_data_folder() -> Result<()> {
-    with_a_disk("drill::full_disk::the_data_folder_on_a_full_disk", 64)
+    with_a_disk("drill::full_disk::sqlite_on_a_full_disk", 64)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "the test above runs it, on a small disk"]
-async fn the_data_folder_on_a_full_disk() -> Result<()> {
+async fn sqlite_on_a_full_disk() -> Result<()> {
+    of_the_data_folder("SQLite", "db").await
+}
+
+#[test]
+fn a_full_disk_under_files() -> Result<()> {
+    with_a_disk("drill::full_disk::files_on_a_full_disk", 64)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the test above runs it, on a small disk"]
+async fn files_on_a_full_disk() -> Result<()> {
+    of_the_data_folder("files", "file").await
+}
+
+async fn of_the_data_folder(name: &str, persistence: &str) -> Result<()> {
     let disk = mounted()?;
-    let mut drill = Drill::start(Builder::on(DataDir::within(&disk)?)).await?;
+    let builder = Builder::on(DataDir::within(&disk)?).set("persistence", persistence);
+    let mut drill = Drill::start(builder).await?;
     drill.wave().await?;
     drill.gateway.settled().await?;
     let ballast = Ballast::fill(&disk)?;
@@ -51,7 +67,7 @@ async fn the_data_folder_on_a_full_disk() -> Result<()> {
     let over = Instant::now();
     ballast.remove()?;
     drill.wave().await?;
-    drill.finish("the disk of the data folder (SQLite) is full", over).await?.require_clean()
+    drill.finish(&format!("the disk of the data folder ({name}) is full"), over).await?.require_clean()
 }
 
 #[test]
@@ -106,6 +122,29 @@ async fn the_journal_on_a_full_disk() -> Result<()> {
     drill.finish("the disk is full, and so is the journal", over).await?.require_right_books()
 }
 
+/// A database server whose folder is on that disk; the gateway's own is not.
+async fn of_a_server(name: &str, data: DataDir, dsn: &str, server: &mut impl Restarted) -> Result<()> {
+    let disk = mounted()?;
+    let mut drill = Drill::start(Builder::on(data).set("dsn", dsn)).await?;
+    drill.wave().await?;
+    drill.gateway.settled().await?;
+    let ballast = Ballast::fill(&disk)?;
+    while_it_is_full(&mut drill).await?;
+    let over = Instant::now();
+    ballast.remove()?;
+    // one that could not write its log has ended: whoever makes room starts it again
+    server.start_if_ended().await?;
+    drill.wave().await?;
+    drill.finish(&format!("the disk of {name} is full"), over).await?.require_clean()
+}
+
+/// A folder that is not on the disk; what is made after this is: the server's own.
+fn data_elsewhere() -> Result<DataDir> {
+    let data = DataDir::new()?;
+    tempfile::env::override_temp_dir(&mounted()?).ok().context("the folder for temporary files")?;
+    Ok(data)
+}
+
 #[test]
 fn a_full_disk_under_a_postgres() -> Result<()> {
     with_a_disk("drill::full_disk::a_postgres_on_a_full_disk", 256)
@@ -114,26 +153,47 @@ fn a_full_disk_under_a_postgres() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "the test above runs it, on a small disk"]
 async fn a_postgres_on_a_full_disk() -> Result<()> {
-    let disk = mounted()?;
-    let data = DataDir::new()?;
-    // what is made from now on is made there: the server's folder
-    tempfile::env::override_temp_dir(&disk).ok().context("the folder for temporary files")?;
+    let data = data_elsewhere()?;
     let Some(mut server) = Postgres::start().await.map_err(failed)? else {
         skip("postgres", "it is not installed");
         return Ok(());
     };
     let dsn = server.database().await.map_err(failed)?;
-    let mut drill = Drill::start(Builder::on(data).set("dsn", &dsn)).await?;
-    drill.wave().await?;
-    drill.gateway.settled().await?;
-    let ballast = Ballast::fill(&disk)?;
-    while_it_is_full(&mut drill).await?;
-    let over = Instant::now();
-    ballast.remove()?;
-    // one that could not write its log has ended: whoever makes room starts it again
-    server.start_if_ended().await.map_err(failed)?;
-    drill.wave().await?;
-    drill.finish("the disk of a PostgreSQL is full", over).await?.require_clean()
+    of_a_server("a PostgreSQL", data, &dsn, &mut server).await
+}
+
+#[test]
+fn a_full_disk_under_a_mariadb() -> Result<()> {
+    with_a_disk("drill::full_disk::a_mariadb_on_a_full_disk", 512)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the test above runs it, on a small disk"]
+async fn a_mariadb_on_a_full_disk() -> Result<()> {
+    let data = data_elsewhere()?;
+    let Some(mut server) = Mariadb::start().await.map_err(failed)? else {
+        skip("mysql", "it is not installed");
+        return Ok(());
+    };
+    let dsn = server.database().await.map_err(failed)?;
+    of_a_server("a MariaDB", data, &dsn, &mut server).await
+}
+
+#[test]
+fn a_full_disk_under_a_libsql() -> Result<()> {
+    with_a_disk("drill::full_disk::a_libsql_on_a_full_disk", 64)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the test above runs it, on a small disk"]
+async fn a_libsql_on_a_full_disk() -> Result<()> {
+    let data = data_elsewhere()?;
+    let Some(mut server) = Libsql::start().await.map_err(failed)? else {
+        skip("libsql", "it is not installed");
+        return Ok(());
+    };
+    let dsn = format!("libsql://{}?tls=0", server.address());
+    of_a_server("a libSQL", data, &dsn, &mut server).await
 }
 
 #[test]

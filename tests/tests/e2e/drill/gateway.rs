@@ -1,4 +1,4 @@
-//! The gateway itself is killed in the middle of its work, on its own SQLite.
+//! The gateway itself is killed in the middle of its work, on a store of its own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +11,17 @@ use super::{Drill, WAVE};
 use crate::metering::send_all;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_is_killed() -> Result<()> {
-    let mut drill = Drill::start(Builder::new()?).await?;
+async fn a_gateway_on_sqlite_that_is_killed() -> Result<()> {
+    is_killed("SQLite", "db").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_on_files_that_is_killed() -> Result<()> {
+    is_killed("files", "file").await
+}
+
+async fn is_killed(name: &str, persistence: &str) -> Result<()> {
+    let mut drill = Drill::start(Builder::new()?.set("persistence", persistence)).await?;
     drill.wave().await?;
     let done = Arc::<AtomicUsize>::default();
     let numbers = drill.requests..drill.requests + 2 * WAVE;
@@ -29,8 +38,12 @@ async fn a_gateway_that_is_killed() -> Result<()> {
     drill.requests += 2 * WAVE;
     drill.client_errors += 2 * WAVE - answered.len();
     ensure!(drill.client_errors > 0, "the kill came in the middle");
-    drill.gateway = Builder::on(data).upstream(&drill.upstream.url()).start().await?;
+    let again = Builder::on(data).upstream(&drill.upstream.url()).set("persistence", persistence);
+    drill.gateway = again.start().await?;
     drill.wave().await?;
     // the clients of a gateway that is gone see that; what they used is in the books all the same
-    drill.finish("the gateway is killed and started again", over).await?.require_right_books()
+    drill
+        .finish(&format!("the gateway is killed and started again, on {name}"), over)
+        .await?
+        .require_right_books()
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
+use penstock_conformance::servers::{libsql::Libsql, mariadb::Mariadb, postgres::Postgres};
 use penstock_tests::gateway::{Builder, Gateway};
 use penstock_tests::http::{PATIENCE, get};
 use penstock_tests::upstream::ScriptedUpstream;
@@ -27,6 +28,34 @@ const WAVE: usize = 100;
 fn failed(error: impl std::fmt::Display) -> anyhow::Error {
     anyhow!("{error}")
 }
+
+/// A database server that ends, and is started again where it was.
+trait Restarted {
+    /// Ends it in the middle of whatever it does.
+    async fn kill(&mut self) -> Result<()>;
+    async fn start_again(&mut self) -> Result<()>;
+    /// Starts it again if it has given up by itself.
+    async fn start_if_ended(&mut self) -> Result<()>;
+}
+
+macro_rules! restarted {
+    ($($server:ty),+) => {
+        $(impl Restarted for $server {
+            async fn kill(&mut self) -> Result<()> {
+                <$server>::kill(self).await.map_err(failed)
+            }
+
+            async fn start_again(&mut self) -> Result<()> {
+                <$server>::start_again(self).await.map_err(failed)
+            }
+
+            async fn start_if_ended(&mut self) -> Result<()> {
+                <$server>::start_if_ended(self).await.map_err(failed)
+            }
+        })+
+    };
+}
+restarted!(Postgres, Mariadb, Libsql);
 
 /// A gateway under load.
 struct Drill {
