@@ -111,8 +111,11 @@ fn run_modules(command: ModulesCommand, config: &Config, json: bool) -> anyhow::
     }
 }
 
+/// The stack of a thread. Scripts run on it, and may recurse.
+const STACK: usize = 4 << 20;
+
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build();
     runtime.context("the asynchronous runtime could not be started")?.block_on(work)
 }
 

@@ -6,7 +6,7 @@
 
 mod quickjs;
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use quickjs::QuickJs;
@@ -28,8 +28,8 @@ pub(crate) enum Value {
     Bytes(Vec<u8>),
 }
 
-/// One isolated place where scripts run, on the thread that made it.
-pub(crate) trait Engine {
+/// One isolated place where scripts run, on one thread at a time.
+pub(crate) trait Engine: Send {
     /// Calls an entry of the prelude, and then all that follows from it at once.
     fn enter(&mut self, entry: &str, arguments: &[Value]) -> Stretch;
 
@@ -49,6 +49,8 @@ pub(crate) struct Stretch {
     pub(crate) thrown: Option<Thrown>,
     /// Promises that were rejected, and nobody looked.
     pub(crate) unhandled: Vec<Thrown>,
+    /// How long it took, if it was a long one.
+    pub(crate) long: Option<Duration>,
 }
 
 /// Why a stretch was ended.
@@ -76,10 +78,12 @@ pub(crate) struct Limits {
     pub(crate) memory: usize,
     /// Time of the processor between two moments at which it gives way.
     pub(crate) stretch: Duration,
+    /// How much of that is a short stretch still.
+    pub(crate) short: Duration,
 }
 
 /// What scripts can reach.
-pub(crate) trait Host {
+pub(crate) trait Host: Send + Sync {
     /// Does `operation`.
     fn call(&self, operation: &str, arguments: &[Value]) -> Result<Value, Failure>;
 
@@ -88,6 +92,9 @@ pub(crate) trait Host {
 
     /// The code of that name.
     fn code(&self, name: &str) -> Option<String>;
+
+    /// Told once in a stretch that is no short one any more, in the middle of it.
+    fn is_long(&self);
 }
 
 /// An operation that was not done: an error in a script.
@@ -116,6 +123,6 @@ impl Failure {
 }
 
 /// An engine whose scripts reach `host`, with the prelude run.
-pub(crate) fn start(host: &Rc<dyn Host>, limits: Limits) -> Result<Box<dyn Engine>, String> {
+pub(crate) fn start(host: &Arc<dyn Host>, limits: Limits) -> Result<Box<dyn Engine>, String> {
     Ok(Box::new(QuickJs::start(host, limits)?))
 }

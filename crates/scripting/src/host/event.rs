@@ -23,8 +23,21 @@ pub(super) enum Event {
     },
     /// Nobody waits for the answer to this call any more.
     Gone(u32),
+    /// There may be something to do: a timer was set, or the engine has to be replaced.
+    Look,
     /// Nobody will call again.
     Stop,
+}
+
+impl Event {
+    /// Whether whoever sends it may see to it, rather than the thread of the scripts: it is not what starts a module.
+    pub(super) fn may_enter(&self) -> bool {
+        match self {
+            Self::Call(incoming) => matches!(incoming.work, Work::Hook { .. }),
+            Self::Done { .. } => true,
+            Self::Gone(_) | Self::Look | Self::Stop => false,
+        }
+    }
 }
 
 /// A call.

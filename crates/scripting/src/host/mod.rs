@@ -1,36 +1,38 @@
-//! The threads that scripts run on.
+//! What scripts run in.
 //!
-//! A [`Worker`] is one thread with one engine. Calls come in as messages, and each is answered once; between two
-//! stretches of script the thread takes whatever comes next, so that the hooks of many requests interleave as they
-//! would in Node. Futures of the storage and of `fetch` run on the gateway's runtime and come back as messages too.
+//! A [`Worker`] is one engine with a thread. Each call is answered once; between two stretches of script the engine
+//! takes whatever comes next, so that the hooks of many requests interleave as they would in Node. Futures of the
+//! storage and of `fetch` run on the gateway's runtime, and what they bring is such a stretch too.
 
 mod calls;
 mod event;
 mod reach;
 mod recipe;
+mod scripts;
 mod thread;
 mod timers;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 
 use penstock_pipeline::HookError;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 
 use event::{Event, Incoming};
 pub(crate) use event::{Outcome, Scope, Work};
 use reach::Reach;
 pub(crate) use reach::ThreadHost;
+use scripts::Scripts;
+use thread::Shared;
 
 use crate::bindings::Fetcher;
 use crate::options::ScriptOptions;
 use crate::typescript::Sources;
 
-/// A thread that runs the scripts of one file. It ends when nobody has it any more.
-#[derive(Debug)]
+/// An engine that runs the scripts of one file, and its thread. It ends when nobody has it any more.
 pub(crate) struct Worker {
-    sender: mpsc::Sender<Event>,
+    shared: Arc<Shared>,
     last: AtomicU32,
     busy: AtomicUsize,
 }
@@ -48,16 +50,22 @@ const STACK: usize = 4 << 20;
 impl Worker {
     /// Starts a thread for this file. It is called `name` in the log, where no module says what it is.
     pub(crate) fn start(name: &str, sources: Arc<Sources>, runs: &Runs) -> Result<Self, String> {
-        let (sender, receiver) = mpsc::channel();
-        let events = sender.clone();
-        let (runtime, name) = (Handle::current(), name.to_owned());
-        let Runs { options, fetcher } = runs.clone();
-        std::thread::Builder::new()
+        let (sender, events) = mpsc::channel();
+        let runtime = Handle::current();
+        let may_enter = runtime.runtime_flavor() == RuntimeFlavor::MultiThread;
+        let thread = std::thread::Builder::new()
             .name(format!("module {name}").chars().take(15).collect())
-            .stack_size(STACK)
-            .spawn(move || thread::run(&receiver, Reach { runtime, events, sources, fetcher, options, name }))
+            .stack_size(STACK);
+        let (name, Runs { options, fetcher }) = (name.to_owned(), runs.clone());
+        let shared = Arc::new_cyclic(|shared| {
+            let reach = Reach { runtime, shared: Weak::clone(shared), sources, fetcher, options, name };
+            Shared::new(Scripts::new(reach), sender, may_enter)
+        });
+        let threads = Arc::clone(&shared);
+        thread
+            .spawn(move || thread::run(&threads, &events))
             .map_err(|error| format!("cannot start a thread for scripts: {error}"))?;
-        Ok(Self { sender, last: AtomicU32::new(0), busy: AtomicUsize::new(0) })
+        Ok(Self { shared, last: AtomicU32::new(0), busy: AtomicUsize::new(0) })
     }
 
     /// Has `work` done. To drop the future is to call it off.
@@ -82,10 +90,16 @@ impl Worker {
     }
 }
 
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Worker").field("busy", &self.busy).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         // if nobody listens it has ended already
-        drop(self.sender.send(Event::Stop));
+        drop(self.shared.send(Event::Stop));
     }
 }
 
@@ -97,12 +111,13 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     /// Has `work` done here. To drop the future is to call it off.
     pub(crate) async fn call(self, work: Work) -> Result<Outcome, HookError> {
-        let Worker { sender, last, .. } = self.worker;
+        let Worker { shared, last, .. } = self.worker;
         let id = last.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let (reply, answer) = oneshot::channel();
-        let mut waiting = Waiting { sender, id, is_over: false };
+        let mut waiting = Waiting { shared, id, is_over: false };
         let ended = || HookError::new("the thread of its scripts has ended");
-        sender.send(Event::Call(Box::new(Incoming { id, work, reply: Some(reply) }))).map_err(|_| ended())?;
+        let incoming = Box::new(Incoming { id, work, reply: Some(reply) });
+        shared.deliver(Event::Call(incoming)).map_err(|_| ended())?;
         let answer = answer.await;
         waiting.is_over = true;
         answer.map_err(|_| ended())?
@@ -117,7 +132,7 @@ impl Drop for Place<'_> {
 
 /// A call that is not answered so far.
 struct Waiting<'a> {
-    sender: &'a mpsc::Sender<Event>,
+    shared: &'a Shared,
     id: u32,
     is_over: bool,
 }
@@ -125,7 +140,7 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            drop(self.sender.send(Event::Gone(self.id)));
+            drop(self.shared.send(Event::Gone(self.id)));
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What scripts reach: the one way from an engine to everything else.
 
-use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use tokio::runtime::Handle;
 
 use super::calls::Calls;
 use super::event::{Event, Outcome, Scope};
+use super::thread::Shared;
 use super::timers::Timers;
 use crate::bindings::{self, Arguments, Fetcher};
 use crate::engine::{Failure, Host, Thrown, Value};
@@ -20,10 +22,9 @@ use crate::prelude;
 use crate::typescript::{Sources, is_built_in};
 
 /// What a thread was made with.
-#[derive(Debug)]
 pub(crate) struct Reach {
     pub(super) runtime: Handle,
-    pub(super) events: mpsc::Sender<Event>,
+    pub(super) shared: Weak<Shared>,
     pub(super) sources: Arc<Sources>,
     pub(super) fetcher: Arc<Fetcher>,
     pub(super) options: ScriptOptions,
@@ -33,49 +34,82 @@ pub(crate) struct Reach {
 /// Something that scripts wait for.
 pub(crate) type Asked = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
 
-/// The host of one engine.
+/// How long a thread that is lent to a script waits, so that another one can take over the rest of its work.
+const HAND_OVER: Duration = Duration::from_millis(1);
+
+/// The host of one engine. Only whoever has the scripts changes what is in it.
 pub(crate) struct ThreadHost {
     pub(super) reach: Reach,
-    pub(super) calls: RefCell<Calls>,
-    pub(super) timers: RefCell<Timers>,
+    calls: Mutex<Calls>,
+    timers: Mutex<Timers>,
     /// For whom the script works at the moment: what it asks for is asked for them. 0 is nobody.
-    pub(super) current: Cell<u32>,
-    pub(super) generation: Cell<u32>,
-    asked: RefCell<std::collections::HashMap<u32, u32>>,
-    adapters: RefCell<Vec<StorageAdapter>>,
+    current: AtomicU32,
+    generation: AtomicU32,
+    /// Whether the script runs on a thread that others wait for.
+    pub(super) is_lent: AtomicBool,
+    asked: Mutex<HashMap<u32, u32>>,
+    adapters: Mutex<Vec<StorageAdapter>>,
     began: Instant,
+}
+
+fn locked<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ThreadHost {
     pub(super) fn new(reach: Reach) -> Self {
         Self {
             reach,
-            calls: RefCell::default(),
-            timers: RefCell::default(),
-            current: Cell::new(0),
-            generation: Cell::new(0),
-            asked: RefCell::default(),
-            adapters: RefCell::default(),
+            calls: Mutex::default(),
+            timers: Mutex::default(),
+            current: AtomicU32::new(0),
+            generation: AtomicU32::new(0),
+            is_lent: AtomicBool::new(false),
+            asked: Mutex::default(),
+            adapters: Mutex::default(),
             began: Instant::now(),
         }
     }
 
     /// A new engine takes the place of the old one, which nothing must reach any more.
     pub(super) fn renew(&self) {
-        self.generation.set(self.generation.get().wrapping_add(1));
-        *self.timers.borrow_mut() = Timers::default();
-        self.asked.borrow_mut().clear();
-        self.current.set(0);
+        self.generation.fetch_add(1, Ordering::Relaxed);
+        *self.timers() = Timers::default();
+        locked(&self.asked).clear();
+        self.works_for(0);
+        self.is_lent.store(false, Ordering::Relaxed);
+    }
+
+    /// Which engine this is.
+    pub(super) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// For whom the script works now.
+    pub(super) fn works_for(&self, call: u32) {
+        self.current.store(call, Ordering::Relaxed);
+    }
+
+    fn current(&self) -> u32 {
+        self.current.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn calls(&self) -> MutexGuard<'_, Calls> {
+        locked(&self.calls)
+    }
+
+    pub(super) fn timers(&self) -> MutexGuard<'_, Timers> {
+        locked(&self.timers)
     }
 
     /// Whose operation that is, which is over now.
     pub(super) fn answered(&self, operation: u32) -> Option<u32> {
-        self.asked.borrow_mut().remove(&operation)
+        locked(&self.asked).remove(&operation)
     }
 
     /// The number by which scripts know this adapter.
     pub(super) fn adapter(&self, adapter: &StorageAdapter) -> usize {
-        let mut known = self.adapters.borrow_mut();
+        let mut known = locked(&self.adapters);
         let is_same = |other: &StorageAdapter| {
             std::ptr::addr_eq(other.kv(), adapter.kv())
                 && std::ptr::addr_eq(other.database(), adapter.database())
@@ -93,7 +127,7 @@ impl ThreadHost {
         call: u32,
         read: impl FnOnce(&Scope) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let calls = self.calls.borrow();
+        let calls = self.calls();
         let over = || {
             Failure::new(
                 "this hook is over: what it needs of the request or the answer has to be read before it returns",
@@ -104,7 +138,7 @@ impl ThreadHost {
 
     /// The adapter that scripts know by this number.
     pub(crate) fn adapter_of(&self, own: usize) -> Result<StorageAdapter, Failure> {
-        self.adapters.borrow().get(own).cloned().ok_or_else(|| Failure::new("there is no such storage"))
+        locked(&self.adapters).get(own).cloned().ok_or_else(|| Failure::new("there is no such storage"))
     }
 
     /// Milliseconds since the thread began.
@@ -119,20 +153,21 @@ impl ThreadHost {
 
     /// Has something done that takes a while. What is there at once is answered at once.
     pub(crate) fn ask(&self, operation: u32, mut asked: Asked) -> Result<Value, Failure> {
-        let call = self.current.get();
-        if !self.calls.borrow_mut().may_go_on(call) {
+        let call = self.current();
+        if !self.calls().may_go_on(call) {
             return Err(Failure::new("the request is over, and nobody waits for this hook any more"));
         }
         let _entered = self.reach.runtime.enter();
         if let Poll::Ready(answer) = asked.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             return answer;
         }
-        self.asked.borrow_mut().insert(operation, call);
-        let (events, generation) = (self.reach.events.clone(), self.generation.get());
+        locked(&self.asked).insert(operation, call);
+        let (shared, generation) = (Weak::clone(&self.reach.shared), self.generation());
         self.reach.runtime.spawn(async move {
             let answer = asked.await;
             // if the thread has ended nobody wants it
-            drop(events.send(Event::Done { generation, operation, answer }));
+            let done = |shared: Arc<Shared>| shared.deliver(Event::Done { generation, operation, answer });
+            drop(shared.upgrade().map(done));
         });
         Ok(Value::Nothing)
     }
@@ -140,26 +175,26 @@ impl ThreadHost {
     /// Sets a timer.
     pub(crate) fn set_timer(&self, timer: u32, wait: Duration, is_repeated: bool) {
         // one that repeats itself is the module's, whoever set it
-        let call = if is_repeated { 0 } else { self.current.get() };
-        if self.calls.borrow_mut().may_go_on(call) {
-            self.timers.borrow_mut().set(timer, wait, call);
+        let call = if is_repeated { 0 } else { self.current() };
+        if self.calls().may_go_on(call) {
+            self.timers().set(timer, wait, call);
         }
     }
 
     /// Takes a timer away.
     pub(crate) fn clear_timer(&self, timer: u32) {
-        self.timers.borrow_mut().clear(timer);
+        self.timers().clear(timer);
     }
 
     /// Ends a call as the script says.
     pub(crate) fn settle(&self, call: u32, outcome: Outcome) {
-        self.calls.borrow_mut().end(call, Ok(outcome));
+        self.calls().end(call, Ok(outcome));
     }
 
     /// Ends a call with what the script threw.
     pub(crate) fn fail(&self, call: u32, thrown: &Thrown, is_storage: bool) {
         let error = HookError { is_storage, ..self.error(thrown) };
-        self.calls.borrow_mut().end(call, Err(error));
+        self.calls().end(call, Err(error));
     }
 
     /// What was thrown, with its place in the source.
@@ -183,8 +218,8 @@ impl ThreadHost {
 
     /// Says something in the log, for a call.
     pub(crate) fn log(&self, call: u32, level: &str, message: &str, fields: Option<&str>) {
-        let call = if call == 0 { self.current.get() } else { call };
-        let calls = self.calls.borrow();
+        let call = if call == 0 { self.current() } else { call };
+        let calls = self.calls();
         let scope = calls.scope(call);
         let module = scope.map_or(&*self.reach.name, |scope| &*scope.module);
         let request_id = scope.map(|scope| tracing::field::display(scope.call.id));
@@ -217,5 +252,12 @@ impl Host for ThreadHost {
             return prelude::code(name).map(str::to_owned);
         }
         self.reach.sources.code(name).map(str::to_owned)
+    }
+
+    /// Gives the other tasks of a thread that is lent to another one: they wait for no script.
+    fn is_long(&self) {
+        if self.is_lent.load(Ordering::Relaxed) {
+            tokio::task::block_in_place(|| std::thread::sleep(HAND_OVER));
+        }
     }
 }

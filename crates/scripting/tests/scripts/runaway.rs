@@ -1,6 +1,9 @@
 //! Scripts that do not end, or that take all there is, beside others that do nothing wrong.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use penstock_pipeline::{Flow, Hook, HookError, Loader as _, Module};
@@ -30,7 +33,7 @@ export default { name: 'mixed', version: '1.0.0', async pre(ctx: any) {
         case 'regex': /^(a+)+$/.test('a'.repeat(40) + 'b'); break;
         case 'allocate': { const all = []; for (;;) all.push({ text: 'x'.repeat(1000) + all.length }); }
         case 'allocate later': { await null; let list: any = null; for (;;) { list = { list }; } }
-        case 'keep': { for (let n = 0; n < 60_000; n++) kept.push('x'.repeat(900) + n); break; }
+        case 'keep': { for (let n = 0; n < 6_000; n++) kept.push('x'.repeat(9_000) + n); break; }
         case 'great': new Uint8Array(1e9); break;
         case 'recurse': { const again = (): any => again() + 1; again(); break; }
         case 'never': await new Promise(() => {}); break;
@@ -107,6 +110,47 @@ async fn a_thousand_others_do_not_notice_one_that_loops() {
         }
     }
     assert_eq!((ended, fine), (10, 990));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_other_tasks_of_a_thread_do_not_wait_for_a_script_on_it() {
+    let module = module(MIXED).await;
+    let looping = tokio::spawn(async move { told(&*module, "loop").await });
+    let turns = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    patiently(looping).await.unwrap().unwrap_err();
+    // it ran for 250 ms
+    assert!(turns.load(Ordering::Relaxed) > 10, "{turns:?} turns");
+    other.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn short_hooks_are_done_at_once_and_those_of_a_module_that_takes_long_are_left_to_its_thread() {
+    const CALLS: usize = 100;
+    let module = pre_module("if (ctx.metadata.get('do')) for (let n = 0; n < 1e6; n++) Math.sqrt(n);").await;
+    let at_once = async || {
+        let mut ready = 0;
+        for _ in 0..CALLS {
+            let mut context = context().await;
+            let mut hook = pin!(module.pre(&mut context));
+            if hook.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                ready += 1;
+            } else {
+                patiently(hook).await.unwrap();
+            }
+        }
+        ready
+    };
+    // its thread may have it at times
+    assert!(at_once().await > CALLS / 2);
+    told(&*module, "long").await.unwrap();
+    assert!(at_once().await < CALLS / 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Gives the engine the files that the host has, and no others.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use rquickjs::loader::{ImportAttributes, Loader, Resolver};
 use rquickjs::module::Declared;
@@ -9,11 +9,11 @@ use rquickjs::{Ctx, Exception, Module, Result};
 use crate::engine::Host;
 
 /// Resolves and loads by the host.
-pub(super) struct HostLoader(Rc<dyn Host>);
+pub(super) struct HostLoader(Arc<dyn Host>);
 
 impl HostLoader {
-    pub(super) fn new(host: &Rc<dyn Host>) -> Self {
-        Self(Rc::clone(host))
+    pub(super) fn new(host: &Arc<dyn Host>) -> Self {
+        Self(Arc::clone(host))
     }
 }
 

@@ -3,20 +3,16 @@
 use penstock_quickjs_native::bytes_of;
 use rquickjs::function::Args;
 use rquickjs::{
-    ArrayBuffer, Coerced, Ctx, Error, Exception, FromJs as _, Function, Object, Persistent, Result,
-    String as JsString, TypedArray, Value as JsValue,
+    ArrayBuffer, Coerced, Ctx, Error, Exception, FromJs as _, Function, Object, Result, String as JsString,
+    TypedArray, Value as JsValue,
 };
 
 use crate::engine::{Failure, Host, Thrown, Value};
 
 /// Calls an entry of the prelude.
-pub(super) fn enter(
-    ctx: &Ctx<'_>,
-    entries: &Persistent<Object<'static>>,
-    entry: &str,
-    arguments: &[Value],
-) -> Result<()> {
-    let function: Function<'_> = entries.clone().restore(ctx)?.get(entry)?;
+pub(super) fn enter(ctx: &Ctx<'_>, entry: &str, arguments: &[Value]) -> Result<()> {
+    let entries = ctx.userdata::<Object<'_>>().ok_or(Error::Unknown)?;
+    let function: Function<'_> = entries.get(entry)?;
     let mut passed = Args::new(ctx.clone(), arguments.len());
     for argument in arguments {
         passed.push_arg(into_script(ctx, argument)?)?;
