@@ -13,6 +13,7 @@ pub mod password;
 pub mod seal;
 
 mod backend;
+mod background;
 mod digest;
 mod dsn;
 mod file;
@@ -41,7 +42,7 @@ pub use records::{
 };
 pub use report::{Grouping, Total, totals};
 pub use settlement::Settlement;
-pub use settler::{Settler, SettlerHandle, settle_in_batches};
+pub use settler::{Settler, SettlerHandle, SettlerThread, settle_in_batches};
 pub use snapshot::{KeyLookup, LiveSnapshot, Principal, Snapshot, follow, saved};
 pub(crate) use store::SCHEMA;
 pub use store::{

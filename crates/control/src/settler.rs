@@ -1,14 +1,18 @@
 //! Applies settlements to the control store in batches, behind the requests.
+//!
+//! It does so on a thread of its own that gives way to those of requests: a batch of rows is some milliseconds of
+//! work, which whoever is being answered must not wait for.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::journal::{Journal, Ticket};
-use crate::{ControlError, ControlStore, Settlement};
+use crate::{ControlError, ControlStore, Settlement, background};
 
 /// How long a first settlement waits for company: rows in one transaction share its cost, above all that of the
 /// pages of indexes, which each transaction writes anew.
@@ -42,30 +46,64 @@ impl SettlerHandle {
     }
 }
 
-/// The task that applies them.
-#[derive(Debug)]
+/// What applies them, once it is started.
 pub struct Settler {
-    task: JoinHandle<()>,
+    store: Arc<dyn ControlStore>,
+    journal: Arc<Journal>,
+    pending: mpsc::UnboundedReceiver<Pending>,
 }
 
 impl Settler {
     /// Rows of one transaction at the most.
     pub const BATCH: usize = 2_000;
 
-    /// Starts the task.
-    pub fn start(store: Arc<dyn ControlStore>, journal: Arc<Journal>) -> (SettlerHandle, Self) {
+    /// A settler, and where to hand in what it is to apply.
+    pub fn new(store: Arc<dyn ControlStore>, journal: Arc<Journal>) -> (SettlerHandle, Self) {
         let (queue, pending) = mpsc::unbounded_channel();
-        let task = tokio::spawn(run(store, journal, pending));
-        (SettlerHandle { queue }, Self { task })
+        (SettlerHandle { queue }, Self { store, journal, pending })
     }
 
+    /// Starts its thread. What is asked of the store runs on the runtime that this is called in.
+    pub fn start(self) -> io::Result<SettlerThread> {
+        let Self { store, journal, pending } = self;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (end, ended) = oneshot::channel::<()>();
+        let runtime = Handle::current();
+        std::thread::Builder::new().name("settler".to_owned()).spawn(move || {
+            background::give_way();
+            runtime.block_on(async {
+                tokio::select! {
+                    () = run(store, journal, pending) => {}
+                    // what is not applied is in the journal
+                    _ = stopped => {}
+                }
+            });
+            drop(end);
+        })?;
+        Ok(SettlerThread { _stop: stop, ended })
+    }
+}
+
+impl std::fmt::Debug for Settler {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Settler").finish_non_exhaustive()
+    }
+}
+
+/// A settler at work. It stops when this is dropped.
+#[derive(Debug)]
+pub struct SettlerThread {
+    _stop: oneshot::Sender<()>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl SettlerThread {
     /// Waits until everything handed in is applied, once all handles are gone; at most `deadline`.
     /// True if nothing is left over (what is left stays in the journal).
     pub async fn finish(self, deadline: Duration) -> bool {
-        let abort = self.task.abort_handle();
-        let finished = tokio::time::timeout(deadline, self.task).await.is_ok();
-        abort.abort();
-        finished
+        let Self { _stop, ended } = self;
+        // nothing is ever sent: the other end is dropped when all is done
+        tokio::time::timeout(deadline, ended).await.is_ok()
     }
 }
 

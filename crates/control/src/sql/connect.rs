@@ -14,12 +14,15 @@ use sea_orm::{
 
 use super::Address;
 use super::statement::CHECKPOINT;
+use crate::background;
 
 /// How long SQLite waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// Readers of a SQLite file.
 const READERS: u32 = 2;
+/// What the thread of a connection to a SQLite file is called. It works behind the requests.
+const THREAD: &str = "control-sqlite";
 /// Connections to a server.
 const CONNECTIONS: u32 = 8;
 /// Forgets what another client of the pooler has prepared on this connection.
@@ -163,7 +166,10 @@ fn file_options(path: &Path, connections: u32) -> ConnectOptions {
     let path = path.to_owned();
     options.max_connections(connections).sqlx_logging(false);
     options.map_sqlx_sqlite_pool_opts(|pool| {
-        pool.after_release(|connection, _| Box::pin(is_reusable(connection)))
+        pool.after_release(|connection, _| Box::pin(is_reusable(connection))).after_connect(|_, _| {
+            background::let_give_way(THREAD);
+            Box::pin(async { Ok(()) })
+        })
     });
     options.map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
@@ -173,6 +179,7 @@ fn file_options(path: &Path, connections: u32) -> ConnectOptions {
             .create_if_missing(true)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true)
+            .thread_name(|_| THREAD.to_owned())
             .pragma("journal_mode", "WAL")
             .pragma("synchronous", "NORMAL")
             // index pages are written to again and again: larger steps bring each to the file less often

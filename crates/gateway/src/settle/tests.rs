@@ -29,7 +29,7 @@ output = "1"
 /// Input tokens that the scan is said to have estimated.
 const INPUT: u64 = 1_000;
 
-/// A journal, a store, and the settler between them. The settler runs only while a test waits, so until
+/// A journal, a store, and the settler between them. The settler is started when a test wants rows, so until
 /// then the journal is as a killed process would leave it.
 struct Bench {
     settling: Arc<Settling>,
@@ -45,7 +45,7 @@ impl Bench {
         let (journal, _) = Journal::open(&dir.path().join("journal"), options()).unwrap();
         let journal = Arc::new(journal);
         let (handle, settler) =
-            Settler::start(Arc::clone(&store) as Arc<dyn ControlStore>, Arc::clone(&journal));
+            Settler::new(Arc::clone(&store) as Arc<dyn ControlStore>, Arc::clone(&journal));
         let settling = Arc::new(Settling {
             journal,
             settler: handle,
@@ -90,7 +90,7 @@ impl Bench {
     async fn rows(self) -> Vec<Settlement> {
         let Self { settling, settler, store, .. } = self;
         drop(settling);
-        assert!(settler.finish(Duration::from_secs(10)).await, "a guard is still there");
+        assert!(settler.start().unwrap().finish(Duration::from_secs(10)).await, "a guard is still there");
         store.usage(&UsageQuery { limit: 10, ..UsageQuery::default() }).await.unwrap().rows
     }
 }

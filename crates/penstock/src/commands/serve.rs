@@ -82,7 +82,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let recovering = settle_recovered(store.clone(), journal.clone(), recovered).await?;
     let live = Arc::new(LiveSnapshot::new(snapshot));
     let (logs, recorder, keeper) = keep_logs(&config, store.clone(), &journal, &adapter, &live);
-    let (settler_handle, settler) = Settler::start(store.clone(), journal.clone());
+    let (settler_handle, settler) = Settler::new(store.clone(), journal.clone());
+    let settler = settler.start().context("the thread that settles cannot be started")?;
     let (router, routing) = route(&config, &live, store.as_ref()).await;
     let pipelines = modules::load(&config, &adapter).await?;
     let gateway = Gateway::new(
