@@ -152,16 +152,32 @@ impl Observer {
     }
 }
 
-/// Length of the string value after each `"key":` in `data`, summed over `keys`. It reads only what
-/// stands behind a key, since the figure only feeds estimates.
+/// Length of the string values behind all `keys` in `data`.
 pub(crate) fn text_after(data: &[u8], keys: &[&[u8]]) -> u64 {
-    keys.iter().map(|key| string_after(data, key).map_or(0, |text| text.len() as u64)).sum()
+    strings_after(data, keys).map(|(_, text)| text.len() as u64).sum()
+}
+
+/// The raw string values behind those of `keys` that are in `data`, each with the place of its key in the list. Keys are
+/// given with their quotes and colon. Only what stands behind a key is read, since it only feeds estimates; all of
+/// them are looked for at once, since a stream has hundreds of chunks.
+pub(crate) fn strings_after<'a>(data: &'a [u8], keys: &[&[u8]]) -> impl Iterator<Item = (usize, &'a [u8])> {
+    memchr::memchr_iter(b':', data).filter_map(move |at| {
+        // most colons stand behind a key
+        let behind = &data[..=at];
+        let which = keys.iter().position(|key| behind.ends_with(key))?;
+        Some((which, string_at(&data[at + 1..])?))
+    })
 }
 
 /// The raw string value after the first `key`, which is given with its quotes and colon.
 pub(crate) fn string_after<'a>(data: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     let at = memchr::memmem::find(data, key)? + key.len();
-    let rest = data[at..].trim_ascii_start().strip_prefix(b"\"")?;
+    string_at(&data[at..])
+}
+
+/// The inside of the string that comes next.
+fn string_at(data: &[u8]) -> Option<&[u8]> {
+    let rest = data.trim_ascii_start().strip_prefix(b"\"")?;
     let mut end = 0;
     loop {
         end += memchr::memchr2(b'"', b'\\', &rest[end..])?;

@@ -203,38 +203,18 @@ static TURNS: [[(State, Step); 256]; STATES.len()] = {
     turns
 };
 
-/// The machine.
-#[derive(Debug)]
-pub(super) struct Grammar {
+/// Where the machine is in the container that is open.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walk {
     state: State,
-    /// What follows a value in the container that is open.
+    /// What follows a value there.
     after_value: State,
-    /// The open containers, `true` for an object.
-    open: Vec<bool>,
 }
 
-impl Default for Grammar {
-    fn default() -> Self {
-        Self { state: State::Value, after_value: State::Complete, open: Vec::new() }
-    }
-}
-
-impl Grammar {
-    pub(super) fn depth(&self) -> usize {
-        self.open.len()
-    }
-
-    pub(super) fn in_key(&self) -> bool {
-        self.state == State::InKey
-    }
-
-    pub(super) fn in_string(&self) -> bool {
-        self.state == State::InString
-    }
-
+impl Walk {
     /// What a byte would mean here.
     #[inline]
-    pub(super) fn turn(&self, byte: u8) -> Turn {
+    pub(super) fn turn(self, byte: u8) -> Turn {
         let (state, step) = TURNS[self.state as usize][usize::from(byte)];
         Turn(state, step)
     }
@@ -244,11 +224,40 @@ impl Grammar {
     pub(super) fn take(&mut self, Turn(state, _): Turn) {
         self.state = if state == State::AfterValue { self.after_value } else { state };
     }
+}
+
+/// The machine.
+#[derive(Debug)]
+pub(super) struct Grammar {
+    /// To be walked on with by itself as long as nothing opens or closes.
+    pub(super) walk: Walk,
+    /// The open containers, `true` for an object.
+    open: Vec<bool>,
+}
+
+impl Default for Grammar {
+    fn default() -> Self {
+        Self { walk: Walk { state: State::Value, after_value: State::Complete }, open: Vec::new() }
+    }
+}
+
+impl Grammar {
+    pub(super) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(super) fn in_key(&self) -> bool {
+        self.walk.state == State::InKey
+    }
+
+    pub(super) fn in_string(&self) -> bool {
+        self.walk.state == State::InString
+    }
 
     /// Takes one byte; of a string only the quotes.
     #[inline]
     pub(super) fn step(&mut self, byte: u8) -> Step {
-        let turn = self.turn(byte);
+        let turn = self.walk.turn(byte);
         let step = turn.step();
         match step {
             Step::Wrong => return step,
@@ -257,18 +266,18 @@ impl Grammar {
             Step::Close => self.close(),
             _ => {}
         }
-        self.take(turn);
+        self.walk.take(turn);
         step
     }
 
     fn open(&mut self, object: bool) {
         self.open.push(object);
-        self.after_value = if object { State::AfterMember } else { State::AfterItem };
+        self.walk.after_value = if object { State::AfterMember } else { State::AfterItem };
     }
 
     fn close(&mut self) {
         self.open.pop();
-        self.after_value = match self.open.last() {
+        self.walk.after_value = match self.open.last() {
             Some(true) => State::AfterMember,
             Some(false) => State::AfterItem,
             None => State::Complete,
@@ -277,7 +286,7 @@ impl Grammar {
 
     /// What should have come in place of a wrong `byte`.
     pub(super) fn expected(&self, byte: u8) -> &'static str {
-        match (self.state, byte) {
+        match (self.walk.state, byte) {
             // the only reason for which they can be wrong there
             (State::Value | State::FirstItemOrClose, b'{' | b'[') => "at most 1024 levels of nesting",
             (State::Value | State::FirstItemOrClose, _) => "a value",
@@ -298,8 +307,8 @@ impl Grammar {
 
     /// The document must be complete here; an error is what should have come.
     pub(super) fn finish(&self) -> Result<(), &'static str> {
-        let may_end = matches!(TURNS[self.state as usize][usize::from(b' ')].1, Step::NumberEnd);
-        match self.state {
+        let may_end = matches!(TURNS[self.walk.state as usize][usize::from(b' ')].1, Step::NumberEnd);
+        match self.walk.state {
             State::Complete => Ok(()),
             _ if may_end && self.open.is_empty() => Ok(()),
             State::InKey | State::InString => Err("the closing quote of a string"),

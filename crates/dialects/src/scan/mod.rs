@@ -178,9 +178,14 @@ impl Scanner {
         let Marks { tokens, wrong } = *marks;
         let before_wrong = (wrong & wrong.wrapping_neg()).wrapping_sub(1);
         let mut left = tokens & before_wrong;
-        while left != 0 {
-            let at = start + left.trailing_zeros() as usize;
-            self.token(chunk, at)?;
+        loop {
+            if self.grammar.depth() > self.member_depth {
+                left = self.deep_tokens(chunk, start, left);
+            }
+            if left == 0 {
+                break;
+            }
+            self.token(chunk, start + left.trailing_zeros() as usize)?;
             left &= left - 1;
         }
         if wrong == 0 { Ok(()) } else { Err(self.error(chunk, start + wrong.trailing_zeros() as usize)) }
@@ -188,9 +193,6 @@ impl Scanner {
 
     #[inline]
     fn token(&mut self, chunk: &[u8], at: usize) -> Result<(), ScanError> {
-        if self.grammar.depth() > self.member_depth && self.deep_token(chunk, at) {
-            return Ok(());
-        }
         let mut step = self.grammar.step(chunk[at]);
         if step == Step::NumberEnd {
             self.value_ends(chunk, at);
@@ -209,20 +211,27 @@ impl Scanner {
 
     /// Nearly all tokens of a large body stand deeper than what is looked at, where most of them mean nothing but what
     /// may follow. Foreseeing which of a dozen meanings is next costs a processor more than all that is done about it,
-    /// so that these few are told apart first. False if it is another one, which is then still to be taken.
+    /// so that these few are told apart first, and where the machine is stays in registers. Returns what is left of
+    /// `tokens` from the first on that is another one.
     #[inline]
-    fn deep_token(&mut self, chunk: &[u8], at: usize) -> bool {
-        let turn = self.grammar.turn(chunk[at]);
-        let step = turn.step();
-        if !step.is_quiet() {
-            match step {
-                Step::StringStart => self.text_from = at + 1,
-                Step::StringEnd => self.strings.ends(&chunk[self.text_from..at]),
-                _ => return false,
+    fn deep_tokens(&mut self, chunk: &[u8], start: usize, tokens: u64) -> u64 {
+        let (mut left, mut walk) = (tokens, self.grammar.walk);
+        while left != 0 {
+            let at = start + left.trailing_zeros() as usize;
+            let turn = walk.turn(chunk[at]);
+            let step = turn.step();
+            if !step.is_quiet() {
+                match step {
+                    Step::StringStart => self.text_from = at + 1,
+                    Step::StringEnd => self.strings.ends(&chunk[self.text_from..at]),
+                    _ => break,
+                }
             }
+            walk.take(turn);
+            left &= left - 1;
         }
-        self.grammar.take(turn);
-        true
+        self.grammar.walk = walk;
+        left
     }
 
     #[cold]

@@ -1,14 +1,29 @@
 //! What a gateway that only forwards has to know of a streamed completion.
 
+use std::sync::LazyLock;
+
 use bytes::{Bytes, BytesMut};
+use memchr::memmem::Finder;
 
 use super::super::wire::{UsageShape, WANTED};
-use crate::observe::{Observed, string_after, text_after};
+use crate::observe::{Observed, strings_after};
 use crate::scan::{Scan, Scanner};
 use crate::sse::{Event, events};
 
-const TEXT_KEYS: &[&[u8]] =
-    &[b"\"content\":", b"\"reasoning_content\":", b"\"reasoning\":", b"\"refusal\":", b"\"arguments\":"];
+/// First the one that says that it is over, then those of texts.
+const KEYS: &[&[u8]] = &[
+    b"\"finish_reason\":",
+    b"\"content\":",
+    b"\"reasoning_content\":",
+    b"\"reasoning\":",
+    b"\"refusal\":",
+    b"\"arguments\":",
+];
+
+const USAGE: &[u8] = b"\"usage\"";
+
+/// Made once: that takes as long as to look through a chunk.
+static USAGE_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(USAGE));
 
 pub(crate) fn observe(observed: &mut Observed, event: &Event<'_>) {
     let data = event.data.as_ref();
@@ -16,8 +31,12 @@ pub(crate) fn observe(observed: &mut Observed, event: &Event<'_>) {
         observed.terminal = true;
         return;
     }
-    observed.output_bytes += text_after(data, TEXT_KEYS);
-    observed.finished |= string_after(data, b"\"finish_reason\":").is_some();
+    for (key, text) in strings_after(data, KEYS) {
+        match key {
+            0 => observed.finished = true,
+            _ => observed.output_bytes += text.len() as u64,
+        }
+    }
     observed.failed |= data.starts_with(b"{\"error\"");
     if mentions_usage_object(data)
         && let Ok(scan) = Scanner::scan(WANTED, data)
@@ -30,9 +49,8 @@ pub(crate) fn observe(observed: &mut Observed, event: &Event<'_>) {
 /// Whether an object may stand behind a `usage` key. Every chunk but the last says `null`, and is not
 /// worth a scan.
 fn mentions_usage_object(data: &[u8]) -> bool {
-    const KEY: &[u8] = b"\"usage\"";
-    memchr::memmem::find_iter(data, KEY).any(|at| {
-        let value = data[at + KEY.len()..].trim_ascii_start().strip_prefix(b":");
+    USAGE_FINDER.find_iter(data).any(|at| {
+        let value = data[at + USAGE.len()..].trim_ascii_start().strip_prefix(b":");
         value.is_some_and(|value| value.trim_ascii_start().starts_with(b"{"))
     })
 }
@@ -46,7 +64,7 @@ fn usage_object(scan: &Scan) -> Option<&[u8]> {
 ///
 /// A block without either comes back as it is, without being copied.
 pub fn strip_usage(block: Bytes) -> Bytes {
-    if memchr::memmem::find(&block, b"\"usage\"").is_none() {
+    if USAGE_FINDER.find(&block).is_none() {
         return block;
     }
     let mut kept = BytesMut::with_capacity(block.len());
@@ -72,8 +90,8 @@ pub fn strip_usage(block: Bytes) -> Bytes {
     kept.freeze()
 }
 
-/// `usage` as the last member of a chunk that reports none.
-const LAST_MEMBER: &[u8] = b",\"usage\":null}";
+/// `usage` behind another member of a chunk, without blanks, as providers write it where they report none.
+const NO_USAGE: &[u8] = b",\"usage\":null";
 
 enum Cut {
     Nothing,
@@ -85,9 +103,9 @@ fn cut(event: &Event<'_>) -> Cut {
     let Some(data_span) = &event.data_span else {
         return Cut::Nothing;
     };
-    if event.data.ends_with(LAST_MEMBER) {
-        // as providers write it: behind the last comma of the chunk, which needs no scan to be seen
-        return Cut::Member { start: data_span.end - LAST_MEMBER.len(), end: data_span.end - 1 };
+    if let Some(at) = plain_no_usage(&event.data) {
+        let start = data_span.start + at;
+        return Cut::Member { start, end: start + NO_USAGE.len() };
     }
     let Ok(scan) = Scanner::scan(&["usage", "choices"], &event.data) else {
         return Cut::Nothing;
@@ -113,6 +131,16 @@ fn cut(event: &Event<'_>) -> Cut {
     Cut::Member { start: data_span.start + start, end: data_span.start + end }
 }
 
+/// Where [`NO_USAGE`] stands, if that can be seen without a scan. What it says cannot stand in a string, which would
+/// have its quotes escaped, and if nothing but the chunk itself is closed behind it then it is a member of the chunk.
+fn plain_no_usage(data: &[u8]) -> Option<usize> {
+    let at = USAGE_FINDER.find(data)?.checked_sub(1)?;
+    let behind = data[at..].strip_prefix(NO_USAGE)?;
+    let within = behind.strip_suffix(b"}")?;
+    let is_flat = !within.iter().any(|byte| matches!(byte, b'{' | b'}' | b'[' | b']'));
+    (is_flat && (within.is_empty() || within.starts_with(b","))).then_some(at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +155,11 @@ mod tests {
             "data: {\"choices\":[{\"delta\":{\"content\":\"\\\"usage\\\":null\"}}],\"usage\":null}\n\n",
             "data: {\"usage\" : null , \"choices\":[{}]}\r\n\r\n",
             "data: {\"a\":1, \"usage\":null,\"b\":{\"usage\":null}}\n\n",
+            "data: {\"b\":{\"c\":1,\"usage\":null},\"a\":1}\n\n",
+            "data: {\"b\":[{\"c\":1,\"usage\":null}]}\n\n",
+            "data: {\"a\":1,\"usage\":null,\"obfuscation\":\"x\"}\n\n",
+            "data: {\"a\":1,\"usage\":null,\"obfuscation\":\"}\"}\n\n",
+            "data: {\"a\":1,\"usage\":nullx}\n\n",
             ": still here\n\ndata: {\"choices\": [ ],\"usage\":{\"prompt_tokens\":1}}\n\n",
             "data: [DONE]\n\n"
         );
@@ -134,6 +167,11 @@ mod tests {
             "data: {\"choices\":[{\"delta\":{\"content\":\"\\\"usage\\\":null\"}}]}\n\n",
             "data: { \"choices\":[{}]}\r\n\r\n",
             "data: {\"a\":1,\"b\":{\"usage\":null}}\n\n",
+            "data: {\"b\":{\"c\":1,\"usage\":null},\"a\":1}\n\n",
+            "data: {\"b\":[{\"c\":1,\"usage\":null}]}\n\n",
+            "data: {\"a\":1,\"obfuscation\":\"x\"}\n\n",
+            "data: {\"a\":1,\"obfuscation\":\"}\"}\n\n",
+            "data: {\"a\":1,\"usage\":nullx}\n\n",
             ": still here\n\n",
             "data: [DONE]\n\n"
         );
