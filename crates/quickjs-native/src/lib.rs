@@ -43,7 +43,7 @@ impl Memory {
 
     /// How many bytes are in use.
     pub fn used(&self) -> usize {
-        // one thread changes it; another one may look
+        // whoever runs the engine changes it, one at a time; others may look
         self.0.used.load(Ordering::Relaxed)
     }
 
