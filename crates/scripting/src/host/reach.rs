@@ -166,8 +166,9 @@ impl ThreadHost {
         self.reach.runtime.spawn(async move {
             let answer = asked.await;
             // if the thread has ended nobody wants it
-            let done = |shared: Arc<Shared>| shared.deliver(Event::Done { generation, operation, answer });
-            drop(shared.upgrade().map(done));
+            if let Some(shared) = shared.upgrade() {
+                drop(shared.deliver(Event::Done { generation, operation, answer }));
+            }
         });
         Ok(Value::Nothing)
     }
