@@ -3,13 +3,13 @@
 //! A client gets them as a text it does not understand and gives them back with the conversation:
 //! `penstock:`, the origin, `:`, and what the origin had said. Only the origin gets that back.
 
-use memchr::memmem;
 use penstock_core::Json;
 use penstock_core::canonical::{Opaque, Origin, Thinking};
 
 use crate::object::spelling;
 
-const PREFIX: &str = "penstock:";
+/// What each begins with.
+pub(crate) const PREFIX: &str = "penstock:";
 /// The note that a dialect makes of the field in which a thought came, where it has several.
 const FIELD: &str = "~field";
 
@@ -63,14 +63,10 @@ pub(crate) fn open_block(sealed: &str) -> Option<Opaque> {
     Some(Opaque { dialect: origin.dialect, value: Json::parse(value)?, origin: Some(origin) })
 }
 
-/// Whether a request may hold a carrier, so that it cannot go to a provider as it is.
-pub fn may_hold_carrier(body: &[u8]) -> bool {
-    memmem::find(body, b"\"penstock:").is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::Scanner;
 
     #[test]
     fn what_is_sealed_is_opened() {
@@ -78,7 +74,8 @@ mod tests {
         for content in ["EqQB+/==", "", "{\"data\":\"a:b\"}"] {
             let sealed = seal(&origin, content);
             assert_eq!(open(&sealed), Some((origin.clone(), content)));
-            assert!(may_hold_carrier(format!("{{\"signature\":{sealed:?}}}").as_bytes()));
+            let body = format!("{{\"signature\":{sealed:?}}}");
+            assert!(Scanner::scan(&[], body.as_bytes()).unwrap().may_hold_carrier);
         }
         for foreign in ["EqQB", "penstock:", "penstock:nobody:x", "penstock:openai_chat"] {
             assert_eq!(open(foreign), None, "{foreign}");

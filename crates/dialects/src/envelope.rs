@@ -32,6 +32,8 @@ pub struct Envelope {
     pub max_output: Option<u64>,
     /// How many answers are asked for.
     pub choices: u64,
+    /// Whether something in it may belong to another provider than the one that is asked.
+    pub may_hold_carrier: bool,
 }
 
 /// The top-level `model` of a body.
@@ -104,6 +106,7 @@ impl Envelope {
             model,
             stream: scan.last("stream").is_some_and(|stream| stream.value.as_deref() == Some(b"true")),
             stream_options,
+            may_hold_carrier: scan.may_hold_carrier,
             estimated_input: estimated_tokens(scan.text_bytes) + scan.media_parts * TOKENS_PER_MEDIA_PART,
         })
     }

@@ -29,5 +29,4 @@ pub mod sse;
 pub mod translate;
 pub mod verify;
 
-pub use carrier::may_hold_carrier;
 pub use openai_chat::{ask_for_usage, strip_usage};

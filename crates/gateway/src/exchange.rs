@@ -9,7 +9,6 @@ use penstock_core::canonical::CanonicalRequest;
 use penstock_core::{Dialect, Operation, RequestId, Timestamp};
 use penstock_dialects::codec::{DecodeError, codec};
 use penstock_dialects::envelope::{Envelope, MODEL_LIMIT, control_character};
-use penstock_dialects::may_hold_carrier;
 
 use crate::traces::Within;
 use crate::{Caller, GatewayError};
@@ -62,8 +61,6 @@ pub struct Exchange {
     pub envelope: Envelope,
     /// The model that is asked for.
     pub requested: String,
-    /// Whether something in it may belong to another provider; see [`may_hold_carrier`].
-    pub may_hold_carrier: bool,
     decoded: OnceLock<Result<CanonicalRequest, DecodeError>>,
     /// The request as modules have left it, if there are any.
     by_modules: Option<penstock_pipeline::Request>,
@@ -106,9 +103,8 @@ impl Exchange {
             (None, Some(field)) => field.name.clone(),
             (None, None) => return Err(GatewayError::invalid("the request names no model")),
         };
-        let may_hold_carrier = may_hold_carrier(&request.body);
         let (decoded, by_modules) = (OnceLock::new(), None);
-        Ok(Self { request, envelope, requested, may_hold_carrier, decoded, by_modules })
+        Ok(Self { request, envelope, requested, decoded, by_modules })
     }
 
     /// What decides who answers.

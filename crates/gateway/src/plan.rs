@@ -31,7 +31,8 @@ pub fn plan(exchange: &Exchange, candidate: &Candidate) -> Option<Plan> {
     let own = (request.operation == Operation::Generate).then_some(request.dialect);
     let translates =
         |dialect: &Dialect| own.is_some_and(|own| codec(own).is_some() && codec(*dialect).is_some());
-    if native && translates(&request.dialect) && (exchange.may_hold_carrier || exchange.is_edited()) {
+    if native && translates(&request.dialect) && (exchange.envelope.may_hold_carrier || exchange.is_edited())
+    {
         return Some(Plan::Translate { to: request.dialect });
     }
     if native && !exchange.is_edited() {

@@ -62,15 +62,7 @@ impl Step {
     /// Whether it changes nothing but the state where members are not looked at.
     #[inline]
     pub(super) const fn is_quiet(self) -> bool {
-        matches!(
-            self,
-            Self::Nothing
-                | Self::Comma
-                | Self::KeyStart
-                | Self::KeyEnd
-                | Self::ScalarStart
-                | Self::LiteralEnd
-        )
+        matches!(self, Self::Nothing | Self::Comma | Self::KeyEnd | Self::ScalarStart | Self::LiteralEnd)
     }
 }
 
@@ -224,6 +216,46 @@ impl Walk {
     pub(super) fn take(&mut self, Turn(state, _): Turn) {
         self.state = if state == State::AfterValue { self.after_value } else { state };
     }
+
+    /// Takes the quote that ends a key.
+    #[inline]
+    pub(super) fn end_key(&mut self) {
+        self.state = State::Colon;
+    }
+
+    /// Takes the quote that ends a string value.
+    #[inline]
+    pub(super) fn end_string(&mut self) {
+        self.state = self.after_value;
+    }
+
+    /// Behind a key: takes `byte` if it is the colon.
+    #[inline]
+    pub(super) fn colon(&mut self, byte: u8) -> bool {
+        self.state = if byte == b':' { State::Value } else { State::Colon };
+        byte == b':'
+    }
+
+    /// Behind a colon: takes `byte` if it begins a string.
+    #[inline]
+    pub(super) fn string(&mut self, byte: u8) -> bool {
+        self.state = if byte == b'"' { State::InString } else { State::Value };
+        byte == b'"'
+    }
+
+    /// Behind the value of a member: takes `byte` if it is the comma.
+    #[inline]
+    pub(super) fn comma(&mut self, byte: u8) -> bool {
+        self.state = if byte == b',' { State::Key } else { State::AfterMember };
+        byte == b','
+    }
+
+    /// Behind that comma: takes `byte` if it begins a key.
+    #[inline]
+    pub(super) fn key(&mut self, byte: u8) -> bool {
+        self.state = if byte == b'"' { State::InKey } else { State::Key };
+        byte == b'"'
+    }
 }
 
 /// The machine.
@@ -261,13 +293,26 @@ impl Grammar {
         let step = turn.step();
         match step {
             Step::Wrong => return step,
-            Step::OpenObject | Step::OpenArray if self.open.len() == MAX_DEPTH => return Step::Wrong,
-            Step::OpenObject | Step::OpenArray => self.open(step == Step::OpenObject),
+            Step::OpenObject | Step::OpenArray if !self.may_open() => return Step::Wrong,
+            Step::OpenObject | Step::OpenArray | Step::Close => self.nest(turn),
+            _ => self.walk.take(turn),
+        }
+        step
+    }
+
+    /// Whether one level more is allowed.
+    pub(super) fn may_open(&self) -> bool {
+        self.open.len() < MAX_DEPTH
+    }
+
+    /// Takes a byte that opens or closes a container.
+    #[inline]
+    pub(super) fn nest(&mut self, turn: Turn) {
+        match turn.step() {
             Step::Close => self.close(),
-            _ => {}
+            step => self.open(step == Step::OpenObject),
         }
         self.walk.take(turn);
-        step
     }
 
     fn open(&mut self, object: bool) {

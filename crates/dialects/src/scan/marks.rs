@@ -1,8 +1,8 @@
 //! Which bytes of a document mean something: 64 at a time, with whatever vectors the processor has.
 //!
 //! Bodies are mostly strings, and the inside of a string is passed over here, where it is also checked. What
-//! is left to read are the quotes and what stands outside strings. Nothing branches on what a byte is: code in
-//! JSON has an escape every few bytes, which no processor foresees.
+//! is left to read are the quotes and what stands outside strings. Nothing branches on what a byte of a string is:
+//! code in JSON has an escape every few bytes, which no processor foresees.
 
 #![expect(clippy::inline_always, reason = "code that uses vectors is made anew for each kind of processor")]
 
@@ -44,19 +44,24 @@ impl Marker {
         let escape = escapes(bytes.simd_eq(b'\\').to_bitmask(), self.escape);
         let escaped = (escape << 1) | self.escape;
         let quotes = bytes.simd_eq(b'"').to_bitmask() & !escaped;
-        let inside = up_to_next(quotes) ^ self.inside;
-        let control = inside & bytes.simd_lt(0x20).to_bitmask();
+        let control = bytes.simd_lt(0x20).to_bitmask();
         let wrong_escapes = escaped & !may_be_escaped(simd, bytes);
         let wrong_digits = self.wrong_digits(bytes, escaped, length);
+        let last = length - 1;
+        let real = u64::MAX >> (u64::BITS - length);
+        self.escape = (escape >> last) & 1;
+        if quotes == 0 && self.inside != 0 {
+            // amid a string, as nearly all blocks of a large body are; only what is outside asks about blanks
+            return Marks { tokens: 0, wrong: (control | wrong_escapes | wrong_digits) & real };
+        }
+        let inside = up_to_next(quotes) ^ self.inside;
         let blank = blanks(simd, bytes);
         // the first blank of several tells that a number is over
         let outside = !inside & !(blank & ((blank << 1) | self.blank));
-        let last = length - 1;
-        self.escape = (escape >> last) & 1;
         self.inside = 0_u64.wrapping_sub((inside >> last) & 1);
         self.blank = (blank >> last) & 1;
-        let real = u64::MAX >> (u64::BITS - length);
-        Marks { tokens: (quotes | outside) & real, wrong: (control | wrong_escapes | wrong_digits) & real }
+        let wrong = (inside & control) | wrong_escapes | wrong_digits;
+        Marks { tokens: (quotes | outside) & real, wrong: wrong & real }
     }
 
     /// What is no hex digit among the four bytes behind each `\u`.

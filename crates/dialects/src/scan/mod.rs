@@ -16,13 +16,15 @@ use std::ops::Range;
 use fearless_simd::{Level, Simd, dispatch};
 
 pub use grammar::ScanError;
-use grammar::{Grammar, Step};
+use grammar::{Grammar, Step, Walk};
 use marks::{BLOCK, Marker, Marks};
 
 /// A wanted value longer than this is reported without its text.
 const CAPTURE_LIMIT: usize = 64 * 1024;
 /// Raw bytes of a key kept for comparison; every wanted name is far shorter, even if all escaped.
 const KEY_LIMIT: usize = 256;
+/// What carriers begin with.
+const CARRIER: &[u8] = crate::carrier::PREFIX.as_bytes();
 /// A string at least this long without a space near its start is counted as media.
 const MEDIA_LENGTH: u64 = 1_024;
 
@@ -63,6 +65,8 @@ pub struct Scan {
     pub text_bytes: u64,
     /// Long string values without spaces, as base64 media are; for estimates.
     pub media_parts: u64,
+    /// Whether a string value begins as what is carried for another provider does.
+    pub may_hold_carrier: bool,
 }
 
 impl Scan {
@@ -211,27 +215,97 @@ impl Scanner {
 
     /// Nearly all tokens of a large body stand deeper than what is looked at, where most of them mean nothing but what
     /// may follow. Foreseeing which of a dozen meanings is next costs a processor more than all that is done about it,
-    /// so that these few are told apart first, and where the machine is stays in registers. Returns what is left of
-    /// `tokens` from the first on that is another one.
+    /// so that these few are told apart, and where the machine is stays in registers. Returns what is left of `tokens`
+    /// from the first on that is another one.
     #[inline]
     fn deep_tokens(&mut self, chunk: &[u8], start: usize, tokens: u64) -> u64 {
-        let (mut left, mut walk) = (tokens, self.grammar.walk);
-        while left != 0 {
-            let at = start + left.trailing_zeros() as usize;
-            let turn = walk.turn(chunk[at]);
+        let mut tokens = Tokens { chunk, start, left: tokens };
+        let mut walk = self.grammar.walk;
+        while let Some(byte) = tokens.byte() {
+            let turn = walk.turn(byte);
             let step = turn.step();
-            if !step.is_quiet() {
-                match step {
-                    Step::StringStart => self.text_from = at + 1,
-                    Step::StringEnd => self.strings.ends(&chunk[self.text_from..at]),
-                    _ => break,
-                }
+            if step.is_quiet() {
+                walk.take(turn);
+            } else if step == Step::KeyStart {
+                walk.take(turn);
+                self.texts(&mut tokens, &mut walk);
+                continue;
+            } else if step == Step::StringStart {
+                walk.take(turn);
+                self.string(&mut tokens, &mut walk);
+                continue;
+            } else if step == Step::StringEnd {
+                self.strings.ends(&chunk[self.text_from..tokens.place()]);
+                walk.take(turn);
+            } else if self.is_deep_nesting(step) {
+                self.grammar.walk = walk;
+                self.grammar.nest(turn);
+                walk = self.grammar.walk;
+            } else if step == Step::NumberEnd {
+                walk.take(turn);
+                // the byte that ended a number belongs to what follows
+                continue;
+            } else {
+                break;
             }
-            walk.take(turn);
-            left &= left - 1;
+            tokens.pass();
         }
         self.grammar.walk = walk;
-        left
+        tokens.left
+    }
+
+    /// Members whose values are texts, as nearly all are, from the quote of a key on as far as they go. What may come
+    /// is known without the table, whose every answer would wait for the one before.
+    #[inline]
+    fn texts(&mut self, tokens: &mut Tokens<'_>, walk: &mut Walk) {
+        loop {
+            if !self.key(tokens, walk)
+                || !tokens.next_is(|byte| walk.colon(byte))
+                || !tokens.is_at(|byte| walk.string(byte))
+                || !self.string(tokens, walk)
+                || !tokens.next_is(|byte| walk.comma(byte))
+                || !tokens.is_at(|byte| walk.key(byte))
+            {
+                return;
+            }
+        }
+    }
+
+    /// A deep key, from its first quote on; false if it does not end here.
+    #[inline]
+    fn key(&mut self, tokens: &mut Tokens<'_>, walk: &mut Walk) -> bool {
+        self.text_from = tokens.place() + 1;
+        tokens.pass();
+        let ends = tokens.left != 0;
+        if ends {
+            walk.end_key();
+            tokens.pass();
+        }
+        ends
+    }
+
+    /// A deep string value, from its first quote on; false if it does not end here.
+    #[inline]
+    fn string(&mut self, tokens: &mut Tokens<'_>, walk: &mut Walk) -> bool {
+        self.text_from = tokens.place() + 1;
+        tokens.pass();
+        let ends = tokens.left != 0;
+        if ends {
+            self.strings.ends(&tokens.chunk[self.text_from..tokens.place()]);
+            walk.end_string();
+            tokens.pass();
+        }
+        ends
+    }
+
+    /// Whether that is a container which opens or closes, and behind it members are not looked at either.
+    #[inline]
+    fn is_deep_nesting(&self, step: Step) -> bool {
+        match step {
+            Step::OpenObject | Step::OpenArray => self.grammar.may_open(),
+            Step::Close => self.grammar.depth() > self.member_depth + 1,
+            _ => false,
+        }
     }
 
     #[cold]
@@ -249,6 +323,7 @@ impl Scanner {
             members: self.members,
             text_bytes: self.strings.text_bytes,
             media_parts: self.strings.media_parts,
+            may_hold_carrier: self.strings.carriers,
         })
     }
 
@@ -355,6 +430,49 @@ impl Scanner {
     }
 }
 
+/// The tokens of a block that are still to be read. Of the inside of a string nothing is one, so that behind a quote
+/// which begins a string the next token is the one that ends it.
+struct Tokens<'a> {
+    chunk: &'a [u8],
+    start: usize,
+    left: u64,
+}
+
+impl Tokens<'_> {
+    /// Where the next one stands.
+    #[inline]
+    fn place(&self) -> usize {
+        self.start + self.left.trailing_zeros() as usize
+    }
+
+    /// The next one.
+    #[inline]
+    fn byte(&self) -> Option<u8> {
+        (self.left != 0).then(|| self.chunk[self.place()])
+    }
+
+    #[inline]
+    fn pass(&mut self) {
+        self.left &= self.left - 1;
+    }
+
+    /// Whether the next one is there and as it should be.
+    #[inline]
+    fn is_at(&self, is_it: impl FnOnce(u8) -> bool) -> bool {
+        self.byte().is_some_and(is_it)
+    }
+
+    /// The same, and passes it if so.
+    #[inline]
+    fn next_is(&mut self, is_it: impl FnOnce(u8) -> bool) -> bool {
+        let found = self.is_at(is_it);
+        if found {
+            self.pass();
+        }
+        found
+    }
+}
+
 /// A wanted value on its way past.
 #[derive(Debug)]
 struct Reading {
@@ -373,13 +491,16 @@ impl Reading {
     }
 }
 
-/// Tells text from base64 while strings pass by, without looking at most of either.
+/// Tells text from base64 and from carriers while strings pass by, without looking at most of any.
 #[derive(Debug, Default)]
 struct StringStats {
     text_bytes: u64,
     media_parts: u64,
+    carriers: bool,
     length: u64,
     spaced: bool,
+    /// How much of a carrier's beginning the open string has.
+    begun: usize,
 }
 
 impl StringStats {
@@ -388,6 +509,10 @@ impl StringStats {
 
     /// A part of a string that goes on.
     fn part(&mut self, part: &[u8]) {
+        if self.length == self.begun as u64 {
+            let begins = part.iter().zip(&CARRIER[self.begun..]).take_while(|(is, wanted)| is == wanted);
+            self.begun += begins.count();
+        }
         if self.length < Self::LOOK_AT && !self.spaced {
             let look = usize::try_from(Self::LOOK_AT - self.length).unwrap_or(usize::MAX).min(part.len());
             self.spaced = memchr::memchr2(b' ', b'\\', &part[..look]).is_some();
@@ -396,18 +521,26 @@ impl StringStats {
     }
 
     /// The last part of a string.
+    #[inline]
     fn ends(&mut self, part: &[u8]) {
-        if self.length + (part.len() as u64) < MEDIA_LENGTH {
-            // the usual case: too short to be media, so that it need not be looked at
-            self.text_bytes += self.length + part.len() as u64;
+        let length = part.len() as u64;
+        if self.length == 0 && length < MEDIA_LENGTH {
+            // the usual case: whole, and too short to be media
+            self.text_bytes += length;
+            self.carriers |= part.starts_with(CARRIER);
         } else {
-            self.part(part);
-            if self.spaced {
-                self.text_bytes += self.length;
-            } else {
-                self.media_parts += 1;
-            }
+            self.ends_long(part);
         }
-        (self.length, self.spaced) = (0, false);
+    }
+
+    fn ends_long(&mut self, part: &[u8]) {
+        self.part(part);
+        self.carriers |= self.begun == CARRIER.len();
+        if self.length < MEDIA_LENGTH || self.spaced {
+            self.text_bytes += self.length;
+        } else {
+            self.media_parts += 1;
+        }
+        (self.length, self.spaced, self.begun) = (0, false, 0);
     }
 }

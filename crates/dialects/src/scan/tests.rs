@@ -65,6 +65,28 @@ fn media_are_told_from_text() {
 }
 
 #[test]
+fn carriers_are_told_by_how_a_string_begins() {
+    let holds = |value: &str| {
+        let document = format!(r#"{{"messages":[{{"signature":"{value}"}}]}}"#);
+        let whole = Scanner::scan(WANTED, document.as_bytes()).unwrap().may_hold_carrier;
+        for cut in 0..document.len() {
+            let mut scanner = Scanner::new(WANTED);
+            scanner.push(&document.as_bytes()[..cut]).unwrap();
+            scanner.push(&document.as_bytes()[cut..]).unwrap();
+            assert_eq!(scanner.finish().unwrap().may_hold_carrier, whole, "{value} cut at {cut}");
+        }
+        whole
+    };
+    for carrier in ["penstock:", "penstock:a/b:c", &format!("penstock:{}", "x".repeat(2_000))] {
+        assert!(holds(carrier), "{carrier}");
+    }
+    for other in ["", "penstock", "pens:", "a penstock:a/b:c", &format!("{}penstock:", "x".repeat(2_000))] {
+        assert!(!holds(other), "{other}");
+    }
+    assert!(!Scanner::scan(WANTED, br#"{"penstock:":1}"#).unwrap().may_hold_carrier, "a key is none");
+}
+
+#[test]
 fn errors_name_the_place_and_what_was_expected() {
     let cases = [
         ("", "not valid JSON at byte 0: expected a JSON document, found the end"),
@@ -104,6 +126,7 @@ fn json_text() -> impl Strategy<Value = Vec<u8>> {
         Just("true".to_owned()),
         "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?",
         "\"([a-z é]|\\\\n|\\\\u00e9|\\\\\")*\"",
+        "\"penstock:[a-z]{0,3}\"",
     ];
     let key = prop_oneof![Just("\"usage\"".to_owned()), Just("\"us\\u0061ge\"".to_owned()), "\"[a-z]{0,6}\""];
     let value = leaf.prop_recursive(4, 40, 6, move |inner| {

@@ -9,7 +9,7 @@ use penstock_core::canonical::{
 use penstock_core::{Dialect, Json};
 use penstock_dialects::codec::{Target, codec};
 use penstock_dialects::loss::{Loss, LossKind};
-use penstock_dialects::may_hold_carrier;
+use penstock_dialects::scan::Scanner;
 use penstock_dialects::sse::events;
 use penstock_dialects::translate::StreamTranslator;
 
@@ -101,7 +101,8 @@ fn next_turn(dialect: Dialect, message: &Json) -> Vec<u8> {
         ("max_tokens", Json::of(&8_192)),
         ("messages", Json::of(&[user("Hi"), message.clone(), user("Go on")])),
     ]);
-    assert_eq!(may_hold_carrier(body.text().as_bytes()), body.text().contains("penstock:"), "{dialect}");
+    let scan = Scanner::scan(&[], body.text().as_bytes()).unwrap();
+    assert_eq!(scan.may_hold_carrier, body.text().contains("penstock:"), "{dialect}");
     body.text().as_bytes().to_vec()
 }
 
