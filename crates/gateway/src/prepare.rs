@@ -88,6 +88,13 @@ fn is_of_the_clients_network(name: &HeaderName) -> bool {
     }
 }
 
+/// They choose whose account pays, and with the gateway's credential that is not the client's choice.
+static PAYING_ACCOUNT: [HeaderName; 3] = [
+    HeaderName::from_static("openai-organization"),
+    HeaderName::from_static("openai-project"),
+    HeaderName::from_static("x-goog-user-project"),
+];
+
 /// A request ready to be sent.
 #[derive(Debug)]
 pub struct Prepared {
@@ -221,8 +228,7 @@ fn headers(exchange: &Exchange, forwarded: &HeaderMap, candidate: &Candidate, di
         headers.entry(name).or_insert_with(|| value.clone());
     }
     if candidate.credential.is_some() {
-        // they choose whose account pays, and with the gateway's credential that is not the client's choice
-        for name in ["openai-organization", "openai-project", "x-goog-user-project"] {
+        for name in &PAYING_ACCOUNT {
             headers.remove(name);
         }
     }

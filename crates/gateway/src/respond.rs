@@ -44,7 +44,12 @@ fn ends_here(name: &HeaderName) -> bool {
 
 /// Removes what names the account that pays: with the gateway's credential it is not the client's.
 pub(crate) fn hide_account(headers: &mut HeaderMap) {
-    for name in ["openai-organization", "openai-project", "anthropic-organization-id"] {
+    static NAMES: [HeaderName; 3] = [
+        HeaderName::from_static("openai-organization"),
+        HeaderName::from_static("openai-project"),
+        HeaderName::from_static("anthropic-organization-id"),
+    ];
+    for name in &NAMES {
         headers.remove(name);
     }
 }
@@ -252,7 +257,7 @@ impl Ids {
 
     /// Puts them into the headers of a response.
     pub fn stamp(&self, headers: &mut HeaderMap) {
-        if let Ok(id) = self.request.to_string().parse() {
+        if let Ok(id) = HeaderValue::try_from(self.request.to_string()) {
             headers.insert(X_REQUEST_ID, id);
         }
         if let Some(client) = &self.client {
