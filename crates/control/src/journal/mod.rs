@@ -37,6 +37,9 @@ pub use self::recover::Recovered;
 /// How often what was written is brought to the disk.
 const SYNC_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Segments that wait to be written: the next one, and one more where a file is at hand.
+const SPARES: usize = 2;
+
 /// Ids of one record, which has to fit into a segment.
 const APPLIED: usize = 500;
 
@@ -122,7 +125,7 @@ struct Shared {
     dir: PathBuf,
     options: JournalOptions,
     current: ArcSwap<Segment>,
-    /// Full segments, oldest first, and the one prepared to come next.
+    /// Full segments, oldest first, and those prepared to come next.
     rest: Mutex<Rest>,
     wake: Condvar,
     stop: AtomicBool,
@@ -136,7 +139,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Rest {
     full: VecDeque<Arc<Segment>>,
-    spare: Option<Segment>,
+    /// The next ones, with the ids behind the current one's.
+    spares: VecDeque<Segment>,
 }
 
 impl Journal {
@@ -273,7 +277,7 @@ impl Journal {
         let current = self.shared.current.load();
         current.sync()?;
         let mut rest = self.shared.rest();
-        if let Some(spare) = rest.spare.take() {
+        for spare in rest.spares.drain(..) {
             std::fs::remove_file(&spare.path)?;
         }
         let empty = rest.full.is_empty() && current.held() == 0;
@@ -343,7 +347,7 @@ impl Shared {
         if limit == Limit::Cap && self.is_full(&rest) {
             return Err(JournalError::Full);
         }
-        let next = match rest.spare.take() {
+        let next = match rest.spares.pop_front() {
             Some(spare) => spare,
             None => Segment::create(&self.dir, full.id + 1, self.options.segment_bytes)?,
         };
@@ -355,9 +359,13 @@ impl Shared {
 
     /// Whether one segment more would be past the cap.
     fn is_full(&self, rest: &Rest) -> bool {
-        let segments = rest.full.len() as u64 + 2;
+        self.is_past_cap(rest.full.len() + 2)
+    }
+
+    /// Whether so many segments are.
+    fn is_past_cap(&self, segments: usize) -> bool {
         let recovered = self.recovered_bytes.load(Ordering::Relaxed);
-        segments * self.options.segment_bytes + recovered > self.options.max_bytes
+        segments as u64 * self.options.segment_bytes + recovered > self.options.max_bytes
     }
 
     fn keep_house(&self) {
@@ -375,13 +383,13 @@ impl Shared {
         }
     }
 
-    /// Removes the segments whose records are all in the store, syncs, and prepares the next segment.
-    /// Removing stands first: on a full disk it is what lets the rest succeed.
+    /// Lets go of the segments whose records are all in the store, syncs, and prepares the next segment.
+    /// Letting go stands first: on a full disk it is what lets the rest succeed.
     fn tidy(&self) -> io::Result<()> {
         metrics::gauge!("penstock_journal_open_requests").set(gauge(&self.open));
         metrics::gauge!("penstock_journal_pending_settlements").set(gauge(&self.pending));
         while let Some(done) = self.take_done() {
-            std::fs::remove_file(&done.path)?;
+            self.let_go(&done)?;
         }
         let full: Vec<_> = self.rest().full.iter().cloned().collect();
         full.iter().try_for_each(|segment| segment.sync())?;
@@ -395,14 +403,31 @@ impl Shared {
         rest.full.pop_front()
     }
 
+    /// Makes a later segment of a finished one, or removes it.
+    fn let_go(&self, done: &Segment) -> io::Result<()> {
+        let mut rest = self.rest();
+        let segments = rest.full.len() + 1 + rest.spares.len();
+        if rest.spares.len() == SPARES || self.is_past_cap(segments + 1) {
+            return std::fs::remove_file(&done.path);
+        }
+        let spare = Segment::reuse(done, &self.dir, self.next_id(&rest))
+            .inspect_err(|_| drop(std::fs::remove_file(&done.path)))?;
+        rest.spares.push_back(spare);
+        Ok(())
+    }
+
     /// Makes the next segment ready, so that the writer who needs it does not wait for the disk.
     fn prepare(&self) -> io::Result<()> {
         let mut rest = self.rest();
-        if rest.spare.is_none() {
-            let next = self.current.load().id + 1;
-            rest.spare = Some(Segment::create(&self.dir, next, self.options.segment_bytes)?);
+        if rest.spares.is_empty() {
+            let next = Segment::create(&self.dir, self.next_id(&rest), self.options.segment_bytes)?;
+            rest.spares.push_back(next);
         }
         Ok(())
+    }
+
+    fn next_id(&self, rest: &Rest) -> u64 {
+        rest.spares.back().map_or_else(|| self.current.load().id, |spare| spare.id) + 1
     }
 }
 

@@ -1,10 +1,11 @@
 //! The form of one record in a segment.
 //!
-//! A record starts at a multiple of [`BLOCK`] bytes: magic, payload length, CRC-32, kind, then the
-//! payload, then zeros up to the next block. The checksum covers the segment's id, the record's
-//! offset, its kind and its payload, so that bytes which merely look like a record (in a payload, or
-//! left over from another segment) do not pass for one. A reader that meets anything else moves on by
-//! one block: a damaged record costs itself and nothing behind it.
+//! A record starts at a multiple of [`BLOCK`] bytes: magic, payload length, CRC-32, kind, the last bytes of
+//! the segment's id, then the payload, then zeros up to the next block. The checksum covers the segment's
+//! id, the record's offset, its kind and its payload, so that bytes which merely look like a record (in a
+//! payload, or left over from another segment) do not pass for one. A reader that meets anything else moves
+//! on by one block: a damaged record costs itself and nothing behind it. By the id in its header one that is
+//! left over is told from one that is damaged.
 
 use crate::settlement::Journaled;
 
@@ -71,6 +72,7 @@ impl Draft {
         self.bytes[4..8].copy_from_slice(&length.to_le_bytes());
         self.bytes[8..12].copy_from_slice(&crc.to_le_bytes());
         self.bytes[12] = kind as u8;
+        self.bytes[13..HEADER].copy_from_slice(&mark(segment));
         &self.bytes
     }
 }
@@ -90,7 +92,8 @@ pub(super) fn decode(segment: u64, bytes: &[u8]) -> (Vec<Read<'_>>, usize) {
             offset += size(record.payload.len());
             records.push(record);
         } else {
-            damaged += usize::from(bytes[offset..offset + 4] == MAGIC);
+            let header = &bytes[offset..offset + HEADER];
+            damaged += usize::from(header.starts_with(&MAGIC) && header.ends_with(&mark(segment)));
             offset += BLOCK;
         }
     }
@@ -105,6 +108,12 @@ fn decode_at(segment: u64, bytes: &[u8], offset: usize) -> Option<Read<'_>> {
     let payload = bytes.get(start..start.checked_add(word(4)? as usize)?)?;
     let sound = word(8)? == checksum(segment, offset as u64, kind, payload);
     sound.then_some(Read { kind, payload })
+}
+
+/// What of a segment's id is in the headers of its records.
+fn mark(segment: u64) -> [u8; 3] {
+    let [first, second, third, ..] = segment.to_le_bytes();
+    [first, second, third]
 }
 
 fn checksum(segment: u64, offset: u64, kind: Kind, payload: &[u8]) -> u32 {
@@ -182,7 +191,7 @@ mod tests {
     #[test]
     fn a_record_of_another_segment_or_place_does_not_count() {
         let bytes = segment(&[b"x".to_vec()]);
-        assert!(decode(8, &bytes).0.is_empty());
+        assert_eq!(decode(8, &bytes), (vec![], 0), "it is left over");
         let moved = [vec![0; BLOCK], bytes].concat();
         assert_eq!(decode(7, &moved), (vec![], 1));
     }

@@ -43,7 +43,26 @@ impl Segment {
             drop(std::fs::remove_file(&path));
             return Err(error);
         }
-        Ok(Self {
+        Ok(Self::of(file, path, id, capacity))
+    }
+
+    /// Makes segment `id` of the file of one that is finished with: there, writing is half the work, since all of it
+    /// is on the disk already and in the system's cache. What stands in it is not taken for records of this one, and
+    /// nobody writes to the finished one any more: whoever found it full has moved its cursor past its end.
+    pub(super) fn reuse(finished: &Self, dir: &Path, id: u64) -> io::Result<Self> {
+        let path = path(dir, id);
+        let file = finished.file.try_clone()?;
+        std::fs::rename(&finished.path, &path)?;
+        // after a power cut, records under the old name would be none
+        if let Err(error) = File::open(dir).and_then(|dir| dir.sync_all()) {
+            drop(std::fs::remove_file(&path));
+            return Err(error);
+        }
+        Ok(Self::of(file, path, id, finished.capacity))
+    }
+
+    fn of(file: File, path: PathBuf, id: u64, capacity: u64) -> Self {
+        Self {
             id,
             path,
             file,
@@ -53,7 +72,7 @@ impl Segment {
             dirty: AtomicBool::new(false),
             #[cfg(test)]
             fails_to_sync: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Writes a record and holds the segment; false if it does not fit any more.

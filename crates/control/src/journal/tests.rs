@@ -60,9 +60,52 @@ fn an_acknowledged_segment_goes_away_and_a_held_one_keeps_what_follows() {
     journal.end(&mut held, &first).unwrap();
     journal.acknowledge(&[held]);
     journal.shared.tidy().unwrap();
-    assert_eq!(files(dir.path()), 2, "the current segment and the next");
+    assert_eq!(files(dir.path()), 3, "the current segment and the next two");
     journal.close().unwrap();
     assert_eq!(files(dir.path()), 0);
+}
+
+#[test]
+fn what_a_file_was_written_with_before_is_not_found_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), options(4096, 1_000)).unwrap();
+    let mut at = 0;
+    let mut pass = |journal: &Journal| {
+        let settlement = settlement(Timestamp(at));
+        let mut ticket = journal.begin(&settlement).unwrap();
+        journal.end(&mut ticket, &settlement).unwrap();
+        journal.acknowledge(&[ticket]);
+        journal.shared.tidy().unwrap();
+        at += 1;
+    };
+    (0..60).for_each(|_| pass(&journal));
+    let full = |path: &Path| std::fs::read(path).unwrap().iter().filter(|byte| **byte != 0).count() > 2_000;
+    let spares: Vec<_> = journal.shared.rest().spares.iter().map(|spare| spare.path.clone()).collect();
+    assert!(spares.iter().all(|path| full(path)), "they were written before");
+    let begun = settlement(Timestamp(1_000));
+    let _open = journal.begin(&begun).unwrap();
+    kill(journal);
+    let (journal, recovered) = Journal::open(dir.path(), options(4096, 1_000)).unwrap();
+    assert_eq!((recovered.settlements.as_slice(), recovered.damaged), (&[begun][..], 0));
+    journal.forget(&recovered).unwrap();
+    journal.close().unwrap();
+    assert_eq!(files(dir.path()), 0);
+}
+
+#[test]
+fn files_are_kept_for_later_only_within_the_cap() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), options(4096, 2)).unwrap();
+    for at in 0..60 {
+        let settlement = settlement(Timestamp(at));
+        let mut ticket = journal.begin(&settlement).unwrap();
+        journal.end(&mut ticket, &settlement).unwrap();
+        journal.acknowledge(&[ticket]);
+        journal.shared.tidy().unwrap();
+        assert!(files(dir.path()) <= 3, "one more while it is written");
+    }
+    journal.shared.tidy().unwrap();
+    assert_eq!(files(dir.path()), 2);
 }
 
 #[test]
