@@ -11,23 +11,25 @@ use crate::load::{Latencies, Open};
 use crate::process::Machine;
 use crate::report::{Measure, Target as Bound};
 use crate::rig::{Rig, Target};
-use crate::statistics::{micros, percentile};
+use crate::statistics::{micros, number, percentile};
 
 const CONNECTIONS: u32 = 32;
 const RATE: u32 = 1_000;
 const REQUESTS: u32 = 5_000;
 const ROUNDS: u32 = 7;
 
-/// Percentiles of one target in one round, in microseconds.
+/// Percentiles of one target in one round, and its processor time for each request, in microseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Spread {
     pub(super) p50: f64,
     pub(super) p99: f64,
+    cpu: f64,
 }
 
 impl Spread {
-    fn of(values: &mut [Duration]) -> Self {
-        Self { p50: micros(percentile(values, 500)), p99: micros(percentile(values, 990)) }
+    fn of(values: &mut [Duration], cpu: Duration) -> Self {
+        let (p50, p99) = (micros(percentile(values, 500)), micros(percentile(values, 990)));
+        Self { p50, p99, cpu: micros(cpu) / number(values.len() as u64) }
     }
 }
 
@@ -68,6 +70,8 @@ pub(super) fn run(pace: Pace) -> Result<Found> {
             Measure::context("added p50, floor", "µs", spreads.added(1, |spread| spread.p50)),
             Measure::context("p99, direct", "µs", spreads.each(0, |spread| spread.p99)),
             Measure::context("p99, gateway", "µs", spreads.each(2, |spread| spread.p99)),
+            Measure::context("CPU per request, floor", "µs", spreads.each(1, |spread| spread.cpu)),
+            Measure::context("CPU per request, gateway", "µs", spreads.each(2, |spread| spread.cpu)),
         ],
         rounds: spreads.raw,
     })
@@ -94,7 +98,8 @@ impl Spreads {
                 let (found, others) = one(rig, note, *target, &load(rig.address(*target)), figures)?;
                 raw.push(json!({
                     "what": what, "target": target.name(), "requests": found.values, "events": found.events,
-                    "p50_us": found.spread.p50, "p99_us": found.spread.p99, "others": others,
+                    "p50_us": found.spread.p50, "p99_us": found.spread.p99, "cpu_us": found.spread.cpu,
+                    "others": others,
                 }));
                 *spread = found.spread;
                 most = most.max(others);
@@ -144,19 +149,18 @@ pub(super) fn one(
         rig.asked += latencies.whole.len() as u64;
         rig.settled()?;
     }
-    let mut known = rig.upstream.cpu()?.since(&before.0);
-    if target != Target::Direct {
-        known += rig.process(target).cpu()?.since(&before.1);
-    }
+    let (upstream, cpu) = (rig.upstream.cpu()?.since(&before.0), rig.process(target).cpu()?.since(&before.1));
+    let known = if target == Target::Direct { cpu } else { cpu + upstream };
     let others = Machine::read()?.others_since(&before.2, known);
     rig.check()?;
     let (events, values) = (latencies.events, figures(&mut latencies));
-    let (spread, values) = (Spread::of(values), values.len());
+    let (spread, values) = (Spread::of(values, cpu), values.len());
     progress(&format!(
-        "{what}, {:>7}: {values} requests, {events} events, p50 {:.0} µs, p99 {:.0} µs, others {:.0} %",
+        "{what}, {:>7}: {values} requests, {events} events, p50 {:.0} µs, p99 {:.0} µs, {:.1} µs CPU each, others {:.0} %",
         target.name(),
         spread.p50,
         spread.p99,
+        spread.cpu,
         others * 100.0,
     ))?;
     Ok((One { spread, values, events }, others))
