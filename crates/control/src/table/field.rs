@@ -283,11 +283,15 @@ pub(crate) fn name(text: &str) -> String {
 
 /// A text without zeros, which PostgreSQL has no text with.
 fn clean(text: &str) -> String {
-    text.replace('\0', "")
+    // hardly ever there, and what puts a text together anew without them looks at each of its characters
+    if text.as_bytes().contains(&0) { text.replace('\0', "") } else { text.to_owned() }
 }
 
 /// As much of a text as a column of so many characters holds.
 fn short(text: &str, characters: usize) -> &str {
+    if text.len() <= characters {
+        return text;
+    }
     text.char_indices().nth(characters).map_or(text, |(end, _)| &text[..end])
 }
 
