@@ -274,12 +274,9 @@ impl Scanner {
     /// A deep key, from its first quote on; false if it does not end here.
     #[inline]
     fn key(&mut self, tokens: &mut Tokens<'_>, walk: &mut Walk) -> bool {
-        self.text_from = tokens.place() + 1;
-        tokens.pass();
-        let ends = tokens.left != 0;
+        let ends = self.inside(tokens).is_some();
         if ends {
             walk.end_key();
-            tokens.pass();
         }
         ends
     }
@@ -287,15 +284,23 @@ impl Scanner {
     /// A deep string value, from its first quote on; false if it does not end here.
     #[inline]
     fn string(&mut self, tokens: &mut Tokens<'_>, walk: &mut Walk) -> bool {
+        let Some(inside) = self.inside(tokens) else { return false };
+        self.strings.ends(inside);
+        walk.end_string();
+        true
+    }
+
+    /// What stands between the next two tokens, which are quotes, if the second is here.
+    #[inline]
+    fn inside<'a>(&mut self, tokens: &mut Tokens<'a>) -> Option<&'a [u8]> {
         self.text_from = tokens.place() + 1;
         tokens.pass();
-        let ends = tokens.left != 0;
-        if ends {
-            self.strings.ends(&tokens.chunk[self.text_from..tokens.place()]);
-            walk.end_string();
-            tokens.pass();
+        if tokens.left == 0 {
+            return None;
         }
-        ends
+        let inside = &tokens.chunk[self.text_from..tokens.place()];
+        tokens.pass();
+        Some(inside)
     }
 
     /// Whether that is a container which opens or closes, and behind it members are not looked at either.
