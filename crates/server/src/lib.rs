@@ -12,6 +12,7 @@ mod models;
 mod ops;
 mod pipeline;
 mod remote;
+mod repolled;
 mod response;
 mod stall;
 

@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tower_service::Service;
 
+use crate::repolled::repolled;
 use crate::stall::Stalling;
 use crate::{Server, inference};
 
@@ -84,11 +85,11 @@ pub async fn serve(
         match accepted.and_then(ready) {
             Ok((socket, peer)) => {
                 let connection = graceful.watch(connection(&server, socket, options));
-                connections.spawn(PEER.scope(peer, async move {
+                connections.spawn(repolled(PEER.scope(peer, async move {
                     if let Err(error) = connection.await {
                         tracing::debug!(%error, "a connection ended early");
                     }
-                }));
+                })));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
