@@ -187,7 +187,12 @@ fn insert_text(backend: DbBackend, table: &Table, rows: usize, replacing: bool) 
     let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
     let texts = texts.get_or_insert_default();
     let text = texts.entry((name(backend), table.name, rows, replacing));
-    Arc::clone(text.or_insert_with(|| backend.build(&insert(table, rows, replacing)).sql.into()))
+    Arc::clone(text.or_insert_with(|| {
+        let text = backend.build(&insert(table, rows, replacing)).sql;
+        // what fails half-way is rolled back as a whole: SQLite need not keep each page to take back the half alone
+        let fails = backend == DbBackend::Sqlite && !replacing;
+        if fails { text.replacen("INSERT", "INSERT OR FAIL", 1).into() } else { text.into() }
+    }))
 }
 
 fn name(backend: DbBackend) -> &'static str {

@@ -155,6 +155,24 @@ async fn a_write_fails_whole_if_a_row_is_not_there_that_it_changes() {
     store.backend().write(None, vec![Write::Update(lease_table, lease("a"))]).await.unwrap();
 }
 
+#[tokio::test]
+async fn an_insert_that_fails_at_a_later_row_leaves_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&Dsn::Sqlite(dir.path().join("penstock.db"))).await.unwrap();
+    let there = crate::settlement::tests::settlement(Timestamp(2)).row();
+    let insert = |rows| Write::Insert(crate::Settlement::table(), rows);
+    store.backend().write(None, vec![insert(vec![there.clone()])]).await.unwrap();
+    let (before, after) = (Timestamp(1), Timestamp(3));
+    let rows = [before, after].map(|at| crate::settlement::tests::settlement(at).row());
+    let [before, after] = rows;
+    // four rows are one statement
+    let again = insert(vec![before, there.clone(), there.clone(), after]);
+    let refused = store.backend().write(None, vec![again]).await.unwrap_err().to_string();
+    assert!(refused.contains("UNIQUE"), "{refused}");
+    let found = store.backend().read(&[Select::all(crate::Settlement::table())]).await.unwrap().remove(0);
+    assert_eq!(found, [there]);
+}
+
 /// The first schema of each dialect, as it was released: what later versions have to bring up to date.
 #[test]
 fn the_first_schema_is_pinned() {
