@@ -15,6 +15,7 @@ const ESCAPES: [u8; 9] = *b"\"\\/bfnrtu";
 const BLANKS: [u8; 4] = *b" \t\n\r";
 
 /// What a block holds, a bit for each byte.
+#[derive(Clone, Copy, Default)]
 pub(super) struct Marks {
     /// Quotes, and what stands outside strings.
     pub(super) tokens: u64,
