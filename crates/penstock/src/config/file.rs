@@ -208,12 +208,17 @@ fn without_values(error: &toml::de::Error, text: &str) -> String {
     });
     let message = error.message();
     // "invalid type: string "the value", expected …" shows the value; the kind is enough
-    let message = match (message.strip_prefix("invalid type: "), message.rfind(", expected ")) {
-        (Some(found), Some(at)) => {
-            let kind = found.split(['"', '`']).next().unwrap_or_default().trim_end();
-            format!("invalid type: {kind}{}", &message[at..])
+    let kinds = message.strip_prefix("invalid type: ").and_then(|kinds| kinds.rsplit_once(", expected "));
+    let message = match kinds {
+        Some(("map", "a sequence")) => {
+            "found a table, expected a list: each entry has a heading of its own in double brackets, as `[[providers]]`"
+                .to_owned()
         }
-        _ => message.to_owned(),
+        Some((found, expected)) => {
+            let kind = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+            format!("invalid type: {kind}, expected {expected}")
+        }
+        None => message.to_owned(),
     };
     format!("{place}: {message}")
 }

@@ -85,6 +85,11 @@ fn what_is_wrong_is_said_with_what_was_expected() {
         ("max_attempts = 0", "): expected at least 1, found \"0\""),
         ("admin_key = \"short\"", "): expected a secret of at least 16 characters, found \"[hidden]\""),
         ("port = [1]", ": `port`: expected a single value, found array"),
+        (
+            "[providers.openai]\napi_key = \"x\"",
+            ", line 1, column 2: found a table, expected a list: each entry has a heading of its own in double brackets, \
+             as `[[providers]]`",
+        ),
     ];
     for (file, message) in cases {
         let found = refused(file, &[]);
