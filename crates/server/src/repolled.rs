@@ -2,8 +2,8 @@
 //!
 //! A handler runs in the task of its connection, which is also the one that hands it the request's body: when it
 //! takes a piece, hyper wakes that task, to read the next. For the runtime, a task that is woken while it runs has
-//! more to do than its turn allows. It goes behind all others, and a resting thread is woken to take it over; at a
-//! moderate load that is one for each request, which then goes on with cold caches, if at all sooner.
+//! more to do than its turn allows. It goes behind all others, and a resting thread is woken to take it over: at a
+//! moderate load one for each request.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
